@@ -95,4 +95,6 @@ func (l *Link) disconnected(payload []byte) error {
 // remoteEnd is the error with which receiving ends when the remote has sent Disconnect.
 type remoteEnd struct{ reason uint8 }
 
-func (e *remoteEnd) Error() string { return fmt.Sprintf("remote disconnected with reason %d", e.reason) }
+func (e *remoteEnd) Error() string {
+	return fmt.Sprintf("remote disconnected with reason %d", e.reason)
+}

@@ -22,9 +22,9 @@ const (
 // belong, and holds no large buffer while nothing comes in. It belongs to the reader.
 type Input struct {
 	conn    net.Conn
-	onRead  func() error            // called before each read that may block
+	onRead  func() error              // called before each read that may block
 	onBytes func(n int, at time.Time) // called after each read
-	onTick  func() error            // called when the read deadline passes; nil: go on
+	onTick  func() error              // called when the read deadline passes; nil: go on
 
 	buf        []byte // where reads go: idle, or the memory of busy
 	r, w       int    // buf[r:w] has been read and not consumed
