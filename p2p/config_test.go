@@ -92,6 +92,14 @@ func TestConfigIsWrittenByNaoinaTOMLAsByGoEthereum(t *testing.T) {
 		if d := cmp.Diff(want, string(got)); d != "" {
 			t.Errorf("-want +got:\n%s", d)
 		}
+		// As part of something else it is written by way of MarshalTOML.
+		got, err = gethTOML.Marshal(struct{ P2P Config }{c})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff("[P2P]\n"+want, string(got)); d != "" {
+			t.Errorf("nested: -want +got:\n%s", d)
+		}
 	}
 }
 
@@ -190,7 +198,7 @@ func TestEveryNATSettingRoundTrips(t *testing.T) {
 type customNAT struct{ nat.Interface }
 
 func TestNATWithoutATextFormIsNotWritten(t *testing.T) {
-	_, err := gethTOML.Marshal(&Config{NAT: customNAT{}})
+	_, err := gethTOML.Marshal(struct{ P2P Config }{Config{NAT: customNAT{}}})
 	if err == nil || !strings.Contains(err.Error(), "customNAT") {
 		t.Errorf("error %v does not name the type", err)
 	}
