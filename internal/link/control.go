@@ -1,10 +1,8 @@
 package link
 
 import (
-	"bytes"
 	"fmt"
 
-	"github.com/ethereum/go-ethereum/rlp"
 	"github.com/golang/snappy"
 )
 
@@ -23,33 +21,47 @@ var emptyList = []byte{0xc0}
 // ReasonInvalid is what [ParseDisconnect] makes of bytes that carry no reason.
 const ReasonInvalid = 0xff
 
-// ParseDisconnect reads the reason from the payload of a Disconnect. It takes every form that is known in the wild: a
-// list with the reason, the bare reason, an integer that is not in shortest form, an empty list, nothing at all; what
-// cannot be understood is [ReasonInvalid].
+// maxDisconnect is how much of a Disconnect's payload is looked at, in bytes.
+const maxDisconnect = 100
+
+// ParseDisconnect reads the reason from the payload of a Disconnect; it returns [ReasonInvalid] if there is none to be
+// found.
+//
+// It takes whatever has been seen in the wild. The specification says [reason]; go-ethereum 1.10.17 to 1.14 sent the
+// reason as a byte that is not in a list, and reason 0 as a zero byte, which is not even canonical RLP. As the
+// connection is over in any case, there is nothing to be gained from being strict. Extra items are ignored.
 func ParseDisconnect(payload []byte) uint8 {
-	s := rlp.NewStream(bytes.NewReader(payload), uint64(len(payload)))
-	kind, _, err := s.Kind()
-	if err != nil {
-		return ReasonInvalid
+	p := payload[:min(len(payload), maxDisconnect)]
+	if len(p) > 0 && p[0] >= 0xc0 { // a list: step inside
+		header := 1
+		if p[0] > 0xf7 {
+			header += int(p[0] - 0xf7)
+		}
+		p = p[min(header, len(p)):]
 	}
-	if kind == rlp.List {
-		if _, err := s.List(); err != nil {
+	switch {
+	case len(p) == 0:
+		return ReasonInvalid
+	case p[0] < 0x80:
+		return p[0]
+	case p[0] > 0xb7 || len(p) <= int(p[0]-0x80):
+		return ReasonInvalid // a list in the list, a string that is too long for a reason, or one that is cut off
+	}
+	var reason uint64
+	for _, b := range p[1 : 1+int(p[0]-0x80)] {
+		if reason = reason<<8 | uint64(b); reason > 0xff {
 			return ReasonInvalid
 		}
 	}
-	r, err := s.Uint8()
-	if err != nil {
-		return ReasonInvalid
-	}
-	return r
+	return uint8(reason)
 }
 
-// AppendDisconnect appends the payload of a Disconnect.
+// AppendDisconnect appends the payload of a Disconnect: the list [reason], which every known client understands.
 func AppendDisconnect(dst []byte, reason uint8) []byte {
-	if reason == 0 {
+	switch {
+	case reason == 0:
 		return append(dst, 0xc1, 0x80)
-	}
-	if reason < 0x80 {
+	case reason < 0x80:
 		return append(dst, 0xc1, reason)
 	}
 	return append(dst, 0xc2, 0x81, reason)

@@ -1,0 +1,4 @@
+package p2p
+
+// Peer is a connected remote node.
+type Peer struct{}
