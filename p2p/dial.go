@@ -63,7 +63,8 @@ type dialScheduler struct {
 	pausedUntil  mclock.AbsTime // the iterator is not read before
 }
 
-// newDialScheduler starts a scheduler that takes candidates from it. The caller ends it with cancel and wait.
+// newDialScheduler returns a scheduler that takes candidates from it. The caller starts it, and ends it with stop and
+// wait.
 func newDialScheduler(cfg dialConfig, it enode.Iterator) *dialScheduler {
 	if cfg.hosts == nil {
 		cfg.hosts = net.DefaultResolver
@@ -87,10 +88,12 @@ func newDialScheduler(cfg dialConfig, it enode.Iterator) *dialScheduler {
 		d.plan.scope = cfg.scope
 	}
 	d.ctx, d.cancel = context.WithCancel(context.Background())
-	d.wg.Add(2)
-	go d.run()
-	go d.readNodes()
 	return d
+}
+
+func (d *dialScheduler) start() {
+	d.wg.Go(d.run)
+	d.wg.Go(d.readNodes)
 }
 
 // stop ends the scheduler: no dial begins any more, those in flight are cancelled. It doesn't wait.
@@ -128,7 +131,6 @@ func (d *dialScheduler) post(fn func(*dialPlan)) {
 }
 
 func (d *dialScheduler) run() {
-	defer d.wg.Done()
 	defer d.timer.Stop()
 	for {
 		d.startStatic()
@@ -166,7 +168,7 @@ func (d *dialScheduler) startStatic() {
 		if t == nil {
 			return
 		}
-		d.start(t)
+		d.startDial(t)
 	}
 }
 
@@ -175,7 +177,7 @@ func (d *dialScheduler) startCandidate(n *enode.Node) {
 	t, err := d.plan.candidate(n, now)
 	if err == nil {
 		d.refusedInRow = 0
-		d.start(t)
+		d.startDial(t)
 		return
 	}
 	d.cfg.log.Trace("Not dialing candidate", "id", n.ID(), "ip", n.IPAddr(), "reason", err)
@@ -185,7 +187,7 @@ func (d *dialScheduler) startCandidate(n *enode.Node) {
 	}
 }
 
-func (d *dialScheduler) start(t *dialTask) {
+func (d *dialScheduler) startDial(t *dialTask) {
 	d.cfg.log.Trace("Dialing", "id", t.node.ID(), "ip", t.node.IPAddr(), "conn", &t.flags)
 	d.wg.Go(func() {
 		if err := d.attempt(t); err != nil {
@@ -210,7 +212,6 @@ func (d *dialScheduler) setTimer() {
 
 // readNodes moves candidates from the iterator, whose Next blocks, to run.
 func (d *dialScheduler) readNodes() {
-	defer d.wg.Done()
 	for d.it.Next() {
 		select {
 		case d.nodes <- d.it.Node():
