@@ -1,12 +1,14 @@
 package p2p
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/ethereum/go-ethereum/crypto"
+	"github.com/ethereum/go-ethereum/p2p/enode"
 	"github.com/ethereum/go-ethereum/rlp"
 )
 
@@ -46,14 +48,8 @@ func newHello(key *ecdsa.PublicKey, name string, caps []Cap) *hello {
 	}
 }
 
-// publicKey returns the key in ID; it is nil unless ID is a point on the curve.
-func (h *hello) publicKey() *ecdsa.PublicKey {
-	key, err := parsePublicKey(h.ID)
-	if err != nil {
-		return nil
-	}
-	return key
-}
+// nodeID returns the ID of the node whose key the Hello names.
+func (h *hello) nodeID() enode.ID { return enode.ID(crypto.Keccak256Hash(h.ID)) }
 
 // helloConn is what the exchange needs of an *rlpx.Conn after its handshake.
 type helloConn interface {
@@ -140,24 +136,27 @@ func decodeHello(payload []byte) (*hello, error) {
 		return nil, fmt.Errorf("%w: Hello of %d bytes is longer than %d", errBadHello, len(payload), maxHelloSize)
 	}
 	h := new(hello)
-	if err := rlp.DecodeBytes(payload, h); err != nil {
+	// A stream, unlike rlp.DecodeBytes, lets bytes after the list pass, as go-ethereum does.
+	if err := rlp.NewStream(bytes.NewReader(payload), uint64(len(payload))).Decode(h); err != nil {
 		return nil, fmt.Errorf("%w: Hello does not decode: %w", errBadHello, err)
 	}
-	if _, err := parsePublicKey(h.ID); err != nil {
+	if err := checkPublicKey(h.ID); err != nil {
 		return nil, fmt.Errorf("%w: Hello: %w", errBadHello, err)
 	}
 	return h, nil
 }
 
-// parsePublicKey returns the key of a Hello. Its point is checked here, by the library's one gate, so that nothing
-// behind ever computes with one that is not on the curve; all zeros is not.
-func parsePublicKey(id []byte) (*ecdsa.PublicKey, error) {
+// checkPublicKey checks the key of a Hello. Its point goes through the library's one gate here, so that nothing behind
+// ever computes with one that is not on the curve; all zeros is not.
+func checkPublicKey(id []byte) error {
 	if len(id) != 64 {
-		return nil, errHelloKeyLength
+		return errHelloKeyLength
 	}
-	key, err := crypto.UnmarshalPubkey(append([]byte{4}, id...))
-	if err != nil {
-		return nil, errHelloKeyPoint
+	var point [65]byte
+	point[0] = 4 // uncompressed
+	copy(point[1:], id)
+	if _, err := crypto.UnmarshalPubkey(point[:]); err != nil {
+		return errHelloKeyPoint
 	}
-	return key, nil
+	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"sync"
-	"sync/atomic"
 )
 
 // ErrPipeClosed is returned by the ends of a [MsgPipe] once either has been closed.
@@ -89,19 +88,19 @@ func (p *MsgPipeRW) isClosed() bool {
 }
 
 // pipePayload lets the writer of a message know that its payload has been consumed: Size bytes of it, or all it gives.
+// Like any reader it is for one goroutine at a time.
 type pipePayload struct {
 	r        io.Reader
 	left     int64
-	consumed chan struct{}
-	done     atomic.Bool
+	consumed chan<- struct{} // nil once closed
 }
 
 func (p *pipePayload) Read(b []byte) (int, error) {
 	n, err := p.r.Read(b)
-	if left := atomic.AddInt64(&p.left, -int64(n)); left <= 0 || err != nil {
-		if p.done.CompareAndSwap(false, true) {
-			close(p.consumed)
-		}
+	p.left -= int64(n)
+	if (p.left <= 0 || err != nil) && p.consumed != nil {
+		close(p.consumed)
+		p.consumed = nil
 	}
 	return n, err
 }
