@@ -9,6 +9,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/ethereum/go-ethereum/p2p/enode"
 
 	"github.com/sennit-net/sennit/p2p/rlpx"
@@ -157,7 +158,7 @@ func (r *runningServer) answerHandshake(c *conn, h *halfOpen, deadline time.Time
 
 // admit makes the checks that need the remote's Hello, and registers the connection as a peer-to-be.
 func (r *runningServer) admit(c *conn, theirs *hello) ([]matchedProtocol, *peerEntry, error) {
-	if key := theirs.publicKey(); key == nil || enode.PubkeyToIDV4(key) != c.node.ID() {
+	if enode.ID(crypto.Keccak256Hash(theirs.ID)) != c.node.ID() {
 		return nil, nil, DiscUnexpectedIdentity
 	}
 	matched := matchProtocols(r.cfg.Protocols, c.caps)
@@ -232,4 +233,3 @@ func (r *runningServer) setUpOutside(fd net.Conn, flags connFlag, dest *enode.No
 func publicKeyID(key *ecdsa.PrivateKey) enode.ID {
 	return enode.PubkeyToIDV4(&key.PublicKey)
 }
-
