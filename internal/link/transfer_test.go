@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/golang/snappy"
 )
@@ -260,51 +262,42 @@ func TestAPayloadThatEndsTooEarlyIsRefusedAndNothingIsSent(t *testing.T) {
 }
 
 func TestALargeMessageGetsItsTurnBesideWritersOfSmallOnes(t *testing.T) {
-	ca, cb := tcpPair(t)
-	lanes := lanesNamed("aaa")
-	lanes[0].Outbox = 64 << 10
-	a, b := linkPair(t, ca, cb, true, lanes, nil)
-	la, lb := a.Lanes()[0], b.Lanes()[0]
-	var group sync.WaitGroup
-	for range 4 {
-		group.Go(func() {
-			small := make([]byte, 1000)
-			for la.Write(0, 1000, bytes.NewReader(small)) == nil {
+	synctest.Test(t, func(t *testing.T) {
+		ca, cb := memPipe(16<<10, 0)
+		lanes := lanesNamed("aaa")
+		lanes[0].Outbox = 256 << 10 // more than the writer takes at a time
+		lanes[0].Inbox = 16 << 10
+		lanes[0].Policy.Wait = time.Hour
+		a, b := linkPair(t, ca, cb, true, lanes, nil)
+		la, lb := a.Lanes()[0], b.Lanes()[0]
+		for range 4 {
+			go func() {
+				small := make([]byte, 1000)
+				rand.NewChaCha8([32]byte{}).Read(small)
+				for la.Write(0, 1000, bytes.NewReader(small)) == nil {
+				}
+			}()
+		}
+		synctest.Wait() // the outbox is full of small messages
+		for _, size := range []int{200 << 10, 512 << 10} {
+			go la.Write(1, uint32(size), bytes.NewReader(randomBytes(size)))
+		}
+		small, large := 0, 0
+		for large < 2 && small < 3000 {
+			time.Sleep(time.Millisecond)
+			m, err := lb.Read()
+			must(t, err)
+			if m.Code == 1 {
+				large++
+			} else {
+				small++
 			}
-		})
-	}
-	group.Go(func() {
-		for range 3 {
-			if err := la.Write(1, 1<<20, bytes.NewReader(randomBytes(1<<20))); err != nil {
-				t.Error(err)
-			}
+			m.Discard()
+		}
+		if large < 2 {
+			t.Errorf("%d large messages came among %d small ones", large, small)
 		}
 	})
-	small, large := 0, 0
-	for large < 3 && small < 200_000 {
-		m, err := lb.Read()
-		must(t, err)
-		if m.Code == 1 {
-			large++
-		} else {
-			small++
-		}
-		m.Discard()
-	}
-	if large < 3 {
-		t.Errorf("%d large messages came among %d small ones", large, small)
-	}
-	a.End(8, errTestOver, "")
-	go func() {
-		for {
-			if m, err := lb.Read(); err != nil {
-				return
-			} else {
-				m.Discard()
-			}
-		}
-	}()
-	group.Wait()
 }
 
 func TestBytesThatCameWithTheHandshakeAreTheFirstOfTheLink(t *testing.T) {
