@@ -283,3 +283,5 @@ func recorded[E trace.Event](r *events) (found []E) {
 	}
 	return found
 }
+
+func recordedDrops(r *events) []*trace.Dropped { return recorded[*trace.Dropped](r) }

@@ -21,17 +21,17 @@ const (
 
 // outbox is the queue of a lane's accepted messages. It belongs to the sender and is guarded by sender.mu.
 type outbox struct {
-	limit    int64
-	room     sync.Cond // on sender.mu; broadcast when used fell, or on the end
-	segments ring[*buffer.Buffer]
-	used     int64 // bytes in segments and reserved for messages that are being encoded
-	blocked  int   // writers that wait for room
+	limit        int64
+	room         sync.Cond // on sender.mu; broadcast when used fell, or on the end
+	segments     ring[*buffer.Buffer]
+	used         int64 // bytes in segments and reserved for messages that are being encoded
+	blocked      int   // writers that wait for room
 	blockedLarge int   // those of them whose message takes more than half the limit: smaller ones queue behind them
-	deficit  int   // bytes the lane may still send in its turn
-	queued   bool  // in sender.ready
-	err      error // why writes fail
-	messages uint64
-	bytes    uint64 // payload, uncompressed
+	deficit      int   // bytes the lane may still send in its turn
+	queued       bool  // in sender.ready
+	err          error // why writes fail
+	messages     uint64
+	bytes        uint64 // payload, uncompressed
 }
 
 // fits tells whether a message of n bytes may be queued: within the limit, or alone. Smaller messages do not overtake a
