@@ -102,6 +102,7 @@ func TestAnExhaustedLedgerLeavesSmallMessagesGoingAndLargeOnesFollowThePolicy(t 
 				start := time.Now()
 				must(t, write(a.Lanes()[0], 1, randomBytes(large)))
 				must(t, write(a.Lanes()[0], 2, randomBytes(100)))
+				synctest.Wait() // it is on its way, before what follows
 				for range 600 { // under laneFloor
 					must(t, write(a.Lanes()[1], 3, randomBytes(50)))
 				}
@@ -174,6 +175,7 @@ func TestClosingALaneEndsItsWaitForTheLedger(t *testing.T) {
 			for range 3 {
 				must(t, write(a.Lanes()[0], 1, randomBytes(size)))
 			}
+			synctest.Wait()
 			must(t, write(a.Lanes()[1], 2, nil))
 			time.Sleep(time.Second)
 			start := time.Now()

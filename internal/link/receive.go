@@ -133,11 +133,14 @@ func (l *Link) await(lane *Lane, try func() verdict) (ok bool, err error) {
 	start := time.Now()
 	timer := time.NewTimer(lane.credit.at(start))
 	defer timer.Stop()
+	ping := time.NewTimer(pingInterval - start.Sub(l.lastPing))
+	defer ping.Stop()
 	l.ledger.watch(lane.in.space)
 	defer l.ledger.unwatch(lane.in.space)
 	defer func() {
 		now := time.Now()
 		waited := now.Sub(start)
+		l.resumed = now
 		lane.credit.spend(waited, now)
 		lane.in.addWait(waited)
 		l.record(&trace.Waited{Link: l.id, Protocol: lane.cfg.Name, For: waited})
@@ -151,6 +154,10 @@ func (l *Link) await(lane *Lane, try func() verdict) (ok bool, err error) {
 		}
 		select {
 		case <-lane.in.space:
+		case now := <-ping.C:
+			// The remote must go on hearing from us, or it gives the link up.
+			l.ping(now)
+			ping.Reset(pingInterval)
 		case <-timer.C:
 			l.stop(lane, fmt.Errorf("%w: more than %v", errHeldUp, lane.credit.max))
 			return false, nil
