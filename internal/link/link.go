@@ -119,6 +119,9 @@ func (l *Link) Run() Cause {
 	l.lastPing, l.in.receivedAt = l.lastFrame, l.lastFrame
 	l.bytesIn.Add(uint64(len(l.in.unread)))
 	l.conn.SetReadDeadline(l.lastFrame.Add(pingInterval))
+	if l.writeErr.Load() != nil { // a message was written before this
+		l.conn.SetReadDeadline(l.lastFrame.Add(farewell))
+	}
 	err := l.framing.Receive(&l.in, l)
 	var bye *remoteEnd
 	switch {
