@@ -41,12 +41,17 @@ func (l *Link) Deliver(code uint64, payload []byte) error {
 	}
 	m := lane.slab.message(size)
 	if err := l.decompress(m.rest, payload); err != nil {
+		m.Discard()
 		lane.in.release(size)
 		return err
 	}
 	l.push(lane, code, m, len(payload))
 	return nil
 }
+
+// snappyRatio bounds what Snappy can make of a byte: a copy of 64 bytes takes at least three. Nothing is charged, held up
+// or allocated for a block that claims more.
+const snappyRatio = 22
 
 // payloadSize returns how large a payload will be when it is decompressed.
 func (l *Link) payloadSize(payload []byte) (int, error) {
@@ -59,6 +64,9 @@ func (l *Link) payloadSize(payload []byte) (int, error) {
 	}
 	if size > MaxMessage {
 		return 0, fmt.Errorf("%w: %d bytes decompressed, at most %d", ErrTooBig, size, MaxMessage)
+	}
+	if size > snappyRatio*len(payload) {
+		return 0, errSnappy
 	}
 	return size, nil
 }
