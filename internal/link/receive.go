@@ -187,7 +187,8 @@ func (l *Link) Assemble(code uint64, n int) (*Assembly, error) {
 	}
 	lane, err := l.laneOf(code)
 	if err != nil || lane.in.ended() {
-		return nil, err
+		// An unknown code ends the link, but only when it is known to be what the remote sent.
+		return nil, nil
 	}
 	return &Assembly{
 		grow: func(_, to int) (*buffer.Buffer, error) { return l.assemblyMemory(lane, to, code, n) },
@@ -237,13 +238,13 @@ func (l *Link) DeliverAssembled(code uint64, a *Assembly, n int) error {
 	if code < baseLength {
 		return l.control(code, nil)
 	}
-	data := a.bytes()
-	if data == nil {
-		return nil
-	}
 	lane, err := l.laneOf(code)
 	if err != nil {
 		return err
+	}
+	data := a.bytes()
+	if data == nil {
+		return nil
 	}
 	payload := data[codeSize(code):n]
 	size, err := l.payloadSize(payload)
