@@ -422,8 +422,47 @@ func TestALaneThatIsClosedForgetsWhatItHasAndWhatComes(t *testing.T) {
 	})
 }
 
+// slowToEnd is a connection on which the call that ends reading returns late.
+type slowToEnd struct {
+	*memConn
+	until chan struct{}
+}
+
+func (c slowToEnd) SetReadDeadline(t time.Time) error {
+	c.memConn.SetReadDeadline(t)
+	if t.Before(time.Unix(2, 0)) {
+		<-c.until
+	}
+	return nil
+}
+
+func TestNothingIsAcceptedOrWaitedForOnceRunHasReturned(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ca, cb := memPipe(64<<10, 0)
+		until := make(chan struct{})
+		_, l := newRaw(t, slowToEnd{ca, until}, cb, true, lanesNamed("aaa"), nil)
+		end := run(t, l)
+		synctest.Wait()
+		go l.End(1, errTestOver, "") // does not get further than setting the cause
+		<-end
+		lane := l.Lanes()[0]
+		if err := write(lane, 1, []byte("x")); err != ErrEnded {
+			t.Errorf("Write: %v", err)
+		}
+		if s := lane.Stats(); s.OutboxBytes != 0 {
+			t.Errorf("the outbox counts %d bytes that nobody will send", s.OutboxBytes)
+		}
+		time.AfterFunc(time.Second, func() { close(until) })
+		start := time.Now()
+		if _, err := lane.Read(); err != io.EOF || time.Since(start) != 0 {
+			t.Errorf("Read: %v after %v", err, time.Since(start))
+		}
+		<-until
+	})
+}
+
 func TestAWriteThatComesDuringTheEndIsSentOrRefused(t *testing.T) {
-	for range 50 {
+	for range 20 {
 		ca, cb := tcpPair(t)
 		a, b := linkPair(t, ca, cb, true, lanesNamed("aaa"), nil)
 		accepted := make(chan int)

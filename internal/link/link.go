@@ -132,7 +132,7 @@ func (l *Link) Run() Cause {
 	default:
 		l.end(Cause{Err: l.orWriteError(err), Side: trace.SideNetwork})
 	}
-	l.wake()
+	l.endLanes() // whoever set the cause may not have come to it yet
 	cause := *l.cause.Load()
 	l.farewell(cause)
 	l.in.release()
@@ -158,6 +158,11 @@ func (l *Link) end(c Cause) {
 	}
 	close(l.ending)
 	l.conn.SetReadDeadline(time.Unix(1, 0))
+	l.endLanes()
+}
+
+// endLanes has the lanes accept nothing more.
+func (l *Link) endLanes() {
 	l.send.refuse(ErrEnded, l.lanes...)
 	for _, lane := range l.lanes {
 		lane.in.end(io.EOF, false)
