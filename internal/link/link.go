@@ -79,6 +79,7 @@ type Link struct {
 	lastFrame time.Time // when the last complete frame came
 	resumed   time.Time // when the link was last held up until, by a full inbox
 	lastPing  time.Time
+	carried   bool // a message came since the last tick
 	toWake    []*Lane
 	sinceWake int
 	event     trace.Message // reused for every message that is recorded
@@ -265,12 +266,13 @@ func (l *Link) tick() error {
 	if now.Sub(l.lastPing) >= pingInterval {
 		l.ping(now)
 	}
-	if quiet >= pingInterval {
+	if !l.carried {
 		for _, lane := range l.lanes {
 			lane.slab.shrink()
 			lane.in.shrink()
 		}
 	}
+	l.carried = false
 	next := l.lastPing.Add(pingInterval)
 	if dead := heard.Add(silence); dead.Before(next) {
 		next = dead
