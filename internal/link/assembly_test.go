@@ -64,12 +64,14 @@ func (a *assembled) feed(data []byte, split func(room int) int) (verified []byte
 
 func TestAnAssemblyHandsOutEveryByteOnceHoweverItComes(t *testing.T) {
 	splits := map[string]func(*rand.Rand) func(int) int{
-		"byte by byte":     func(*rand.Rand) func(int) int { return func(int) int { return 1 } },
-		"15 at a time":     func(*rand.Rand) func(int) int { return func(int) int { return 15 } },
-		"17 at a time":     func(*rand.Rand) func(int) int { return func(int) int { return 17 } },
-		"all that fits":    func(*rand.Rand) func(int) int { return func(room int) int { return room } },
-		"at random":        func(r *rand.Rand) func(int) int { return func(room int) int { return r.IntN(room + 1) } },
-		"mostly nothing":   func(r *rand.Rand) func(int) int { return func(room int) int { return r.IntN(room+1) * (r.IntN(4) / 3) } },
+		"byte by byte":  func(*rand.Rand) func(int) int { return func(int) int { return 1 } },
+		"15 at a time":  func(*rand.Rand) func(int) int { return func(int) int { return 15 } },
+		"17 at a time":  func(*rand.Rand) func(int) int { return func(int) int { return 17 } },
+		"all that fits": func(*rand.Rand) func(int) int { return func(room int) int { return room } },
+		"at random":     func(r *rand.Rand) func(int) int { return func(room int) int { return r.IntN(room + 1) } },
+		"mostly nothing": func(r *rand.Rand) func(int) int {
+			return func(room int) int { return r.IntN(room+1) * (r.IntN(4) / 3) }
+		},
 		"all but one byte": func(*rand.Rand) func(int) int { return func(room int) int { return max(1, room-1) } },
 	}
 	for name, split := range splits {
