@@ -101,12 +101,3 @@ func BenchmarkKeys(b *testing.B) {
 		}
 	})
 }
-
-func newKey(t testing.TB) *ecdsa.PrivateKey {
-	t.Helper()
-	key, err := crypto.GenerateKey()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key
-}
