@@ -44,7 +44,7 @@ interop: #? links to implementations that are not ours (npm adds ethereumjs)
 	cd interop && go test ./...
 
 bench: #? measure beside go-ethereum's p2p and write docs/benchmarks.md
-	cd interop && go run ./bench -out ../docs/benchmarks.md
+	cd interop && go run ./bench
 
 cross: #? build for linux, darwin and windows on amd64 and arm64 without cgo, here also with cgo
 	@set -e; for t in $(TARGETS); do echo "$$t"; CGO_ENABLED=0 GOOS=$${t%/*} GOARCH=$${t#*/} go build ./...; done
