@@ -51,6 +51,7 @@ var dependencies = []string{
 	"github.com/pelletier/go-toml/v2",
 	"github.com/prometheus/client_golang",
 	"github.com/spf13/cobra",
+	"github.com/spf13/pflag", // the flags of cobra
 	"golang.org/x/sync",
 	"golang.org/x/sys",
 	"golang.org/x/term",
