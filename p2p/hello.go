@@ -26,6 +26,9 @@ const (
 	maxHelloSize          = 2 << 10 // of a Hello's payload, in bytes
 )
 
+// emptyList is the payload of Ping and Pong. It must not be changed.
+var emptyList = []byte{0xc0}
+
 // hello is the payload of the first message each side sends (rlpx.md, "Hello (0x00)").
 type hello struct {
 	Version    uint64
@@ -95,26 +98,37 @@ func exchangeHello(conn helloConn, ours *hello, timeout time.Duration) (*hello, 
 	if err != nil {
 		return nil, fmt.Errorf("encoding our Hello: %w", err)
 	}
-	written := make(chan error, 1)
-	go func() {
-		_, err := conn.Write(helloMsg, payload)
-		written <- err
-	}()
-	theirs, err := readHello(conn)
+	var theirs *hello
+	err = writeWhile(conn, helloMsg, payload, func() (err error) {
+		theirs, err = readHello(conn)
+		return err
+	})
 	if err != nil {
-		conn.SetWriteDeadline(time.Unix(1, 0)) // the exchange has failed: do not let a stuck write hold it up
-		if werr := <-written; werr != nil && !isRefused(err) && !errors.Is(err, errBadHello) {
-			err = fmt.Errorf("%w (writing ours: %w)", err, werr)
-		}
 		return nil, err
-	}
-	if err := <-written; err != nil {
-		return nil, fmt.Errorf("writing our Hello: %w", err)
 	}
 	conn.SetReadDeadline(time.Time{})
 	conn.SetWriteDeadline(time.Time{})
 	conn.SetSnappy(theirs.Version >= snappyProtocolVersion)
 	return theirs, nil
+}
+
+// writeWhile sends a message while read reads what the remote has to say, so that a remote which speaks before it listens
+// is heard. If read fails, a write that is stuck is not waited for, and the connection is fit only to be closed.
+func writeWhile(conn helloConn, code uint64, payload []byte, read func() error) error {
+	written := make(chan error, 1)
+	go func() {
+		_, err := conn.Write(code, payload)
+		written <- err
+	}()
+	if err := read(); err != nil {
+		conn.SetWriteDeadline(time.Unix(1, 0))
+		<-written // what was wrong with it follows from err
+		return err
+	}
+	if err := <-written; err != nil {
+		return fmt.Errorf("writing our message %#x: %w", code, err)
+	}
+	return nil
 }
 
 // errBadHello is in the chain of the errors for a first message that is not a valid Hello.

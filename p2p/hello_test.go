@@ -261,7 +261,7 @@ func TestRemoteThatReadsNothingIsGivenUpAfterTheTimeout(t *testing.T) {
 		go listener.Write(helloMsg, payloadOf(t, uint(5), "x", []Cap{}, uint(0), crypto.FromECDSAPub(&keyB.PublicKey)[1:]))
 		start := time.Now()
 		_, err := exchangeHello(dialer, testHello(keyA, 5), 30*time.Second)
-		if !errors.Is(err, os.ErrDeadlineExceeded) || !strings.Contains(err.Error(), "writing our Hello") {
+		if !errors.Is(err, os.ErrDeadlineExceeded) || !strings.Contains(err.Error(), "writing our message 0x0") {
 			t.Errorf("error %v", err)
 		}
 		if took := time.Since(start); took != 30*time.Second {
