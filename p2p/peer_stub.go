@@ -1,4 +1,0 @@
-package p2p
-
-// Peer is a connected remote node.
-type Peer struct{}
