@@ -1,0 +1,188 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"time"
+
+	"github.com/sennit-net/sennit/interop/stack"
+)
+
+const (
+	idlePeers = 300
+	keptPeers = 32
+	bigSize   = 1 << 20
+)
+
+// memory is what a process holds when nothing happens.
+type memory struct {
+	heap, stack float64
+	goroutines  int
+}
+
+// readMemory collects until pools and stacks have shrunk, then reads.
+func readMemory() memory {
+	last := -1
+	for range 100 { // goroutines that are about to end have ended
+		n := runtime.NumGoroutine()
+		if n == last {
+			break
+		}
+		last = n
+		time.Sleep(100 * time.Millisecond)
+	}
+	for range 4 {
+		runtime.GC()
+	}
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return memory{heap: float64(m.HeapAlloc), stack: float64(m.StackInuse), goroutines: runtime.NumGoroutine()}
+}
+
+// crowd is a node with many links whose other ends live in a child process, so that they are not counted.
+type crowd struct {
+	host   *stack.Host
+	child  *exec.Cmd
+	stdin  io.WriteCloser
+	stdout *bufio.Reader
+	got    counter // messages that arrived
+	ends   []*stack.End
+	before memory // without links
+}
+
+// newCrowd starts the node and measures it, then has the child dial it n times.
+func newCrowd(v variant, n int) (*crowd, error) {
+	c := &crowd{}
+	serving := func(name string) stack.Serving {
+		return stack.Serving{Protocol: stack.Protocol{Name: name, Version: 1, Length: 4}, Serve: c.got.count}
+	}
+	var err error
+	if c.host, err = stack.NewHost(v.stack, stack.Config{MaxPeers: 2 * n}, serving("one"), serving("two")); err != nil {
+		return nil, err
+	}
+	if err := c.startChild(n); err != nil {
+		c.close()
+		return nil, err
+	}
+	c.before = readMemory()
+	if err := c.ask("dial"); err != nil {
+		c.close()
+		return nil, err
+	}
+	if c.ends, err = c.host.Ends(2*n, setupTime); err != nil {
+		c.close()
+		return nil, err
+	}
+	return c, nil
+}
+
+func (c *crowd) startChild(n int) error {
+	exe, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	c.child = exec.Command(exe, "-child", fmt.Sprintf("%d %s", n, c.host.Self().URLv4()))
+	c.child.Stderr = os.Stderr
+	if c.stdin, err = c.child.StdinPipe(); err != nil {
+		return err
+	}
+	out, err := c.child.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	c.stdout = bufio.NewReader(out)
+	return c.child.Start()
+}
+
+// ask has the child do something and waits until it says it has.
+func (c *crowd) ask(what string) error {
+	if _, err := fmt.Fprintln(c.stdin, what); err != nil {
+		return err
+	}
+	line, err := c.stdout.ReadString('\n')
+	if err != nil {
+		return fmt.Errorf("child, asked to %s: %w", what, err)
+	}
+	if line != what+" done\n" {
+		return fmt.Errorf("child, asked to %s, said %q", what, line)
+	}
+	return nil
+}
+
+func (c *crowd) close() {
+	if c.stdin != nil {
+		c.stdin.Close() // the child ends
+	}
+	if c.child != nil && c.child.Process != nil {
+		_ = c.child.Wait()
+	}
+	c.host.Stop()
+}
+
+// idleCost measures what a link that carries nothing costs its server.
+func idleCost(v variant, _ options) (sample, error) {
+	c, err := newCrowd(v, idlePeers)
+	if err != nil {
+		return nil, err
+	}
+	defer c.close()
+	m := readMemory()
+	s := sample{
+		"heap_kib":   (m.heap - c.before.heap) / 1024 / idlePeers,
+		"stack_kib":  (m.stack - c.before.stack) / 1024 / idlePeers,
+		"goroutines": float64(m.goroutines-c.before.goroutines) / idlePeers,
+	}
+	s["kib"] = s["heap_kib"] + s["stack_kib"]
+	runtime.KeepAlive(c.ends)
+	return s, nil
+}
+
+// heapKept measures what a link still holds after a large message has come, and after one has gone too.
+func heapKept(v variant, _ options) (sample, error) {
+	c, err := newCrowd(v, keptPeers)
+	if err != nil {
+		return nil, err
+	}
+	defer c.close()
+	idle := readMemory()
+	if err := c.ask("send"); err != nil {
+		return nil, err
+	}
+	for deadline := time.Now().Add(setupTime); c.got.n.Load() < keptPeers; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			return nil, fmt.Errorf("%d of %d large messages arrived", c.got.n.Load(), keptPeers)
+		}
+	}
+	in := readMemory()
+	if err := c.sendBig(); err != nil {
+		return nil, err
+	}
+	if err := c.ask("received"); err != nil {
+		return nil, err
+	}
+	out := readMemory()
+	runtime.KeepAlive(c.ends)
+	return sample{
+		"in_kib":  (in.heap - idle.heap) / 1024 / keptPeers,
+		"out_kib": (out.heap - idle.heap) / 1024 / keptPeers,
+	}, nil
+}
+
+// sendBig sends a large message over every link.
+func (c *crowd) sendBig() error {
+	payload := random(bigSize)
+	for _, e := range c.ends {
+		if e.Proto != "one" {
+			continue
+		}
+		if err := e.RW.Write(0, bigSize, bytes.NewReader(payload)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
