@@ -59,20 +59,9 @@ func newPair(v variant, protos ...proto) (*pair, error) {
 // close ends the link and both nodes. The listener goes first: it is the one that receives, so its own last write does
 // not queue behind a writer that is stuck.
 func (p *pair) close() {
-	for _, ends := range []map[string]*stack.End{p.Link.Listener, p.Link.Dialer} {
-		for _, e := range ends {
-			select {
-			case e.Return <- nil:
-			default:
-			}
-		}
-	}
-	p.listener.Stop()
-	p.dialer.Stop()
+	p.listener.Close()
+	p.dialer.Close()
 }
-
-// hold keeps a protocol's Run from returning while others use its end.
-func hold(e *stack.End) error { return <-e.Return }
 
 // counter counts messages; padded so that counters of different goroutines share no cache line.
 type counter struct {

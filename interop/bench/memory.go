@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/sennit-net/sennit/interop/stack"
@@ -44,41 +45,70 @@ func readMemory() memory {
 	return memory{heap: float64(m.HeapAlloc), stack: float64(m.StackInuse), goroutines: runtime.NumGoroutine()}
 }
 
-// crowd is a node with many links whose other ends live in a child process, so that they are not counted.
+// crowd is a node with many links whose other ends live in a child process, so that they are not counted. Its protocols
+// run without any helper of this program's, so that nothing of it is counted either.
 type crowd struct {
-	host   *stack.Host
+	node   stack.Node
 	child  *exec.Cmd
 	stdin  io.WriteCloser
 	stdout *bufio.Reader
+	up     counter // protocols that have started
 	got    counter // messages that arrived
-	ends   []*stack.End
-	before memory // without links
+	before memory  // without links
+
+	mu   sync.Mutex
+	ends []stack.ReadWriter // guarded by mu: ends of protocol "one", if they are wanted
 }
 
 // newCrowd starts the node and measures it, then has the child dial it n times.
-func newCrowd(v variant, n int) (*crowd, error) {
+func newCrowd(v variant, n int, keepEnds bool) (*crowd, error) {
 	c := &crowd{}
-	serving := func(name string) stack.Serving {
-		return stack.Serving{Protocol: stack.Protocol{Name: name, Version: 1, Length: 4}, Serve: c.got.count}
+	serve := func(_ stack.Peer, rw stack.ReadWriter) error { return c.serve(rw) }
+	first := serve
+	if keepEnds {
+		first = func(_ stack.Peer, rw stack.ReadWriter) error {
+			c.mu.Lock()
+			c.ends = append(c.ends, rw)
+			c.mu.Unlock()
+			return c.serve(rw)
+		}
 	}
 	var err error
-	if c.host, err = stack.NewHost(v.stack, stack.Config{MaxPeers: 2 * n}, serving("one"), serving("two")); err != nil {
+	if c.node, err = v.stack.Start(stack.Config{Key: stack.NewKey(), Name: "crowd", MaxPeers: 2 * n, Protocols: []stack.Protocol{
+		{Name: "one", Version: 1, Length: 4, Run: first}, {Name: "two", Version: 1, Length: 4, Run: serve}}}); err != nil {
 		return nil, err
 	}
-	if err := c.startChild(n); err != nil {
-		c.close()
-		return nil, err
+	if err = c.startChild(n); err == nil {
+		c.before = readMemory()
+		if err = c.ask("dial"); err == nil {
+			err = c.up.reach(2*n, "protocols came up")
+		}
 	}
-	c.before = readMemory()
-	if err := c.ask("dial"); err != nil {
-		c.close()
-		return nil, err
-	}
-	if c.ends, err = c.host.Ends(2*n, setupTime); err != nil {
+	if err != nil {
 		c.close()
 		return nil, err
 	}
 	return c, nil
+}
+
+func (c *crowd) serve(rw stack.ReadWriter) error {
+	c.up.n.Add(1)
+	for {
+		if _, _, err := rw.Skip(); err != nil {
+			return err
+		}
+		c.got.n.Add(1)
+	}
+}
+
+// reach waits until so many have been counted.
+func (c *counter) reach(n int, what string) error {
+	for deadline := time.Now().Add(setupTime); c.n.Load() < int64(n); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			return fmt.Errorf("%d of %d %s", c.n.Load(), n, what)
+		}
+	}
+	return nil
 }
 
 func (c *crowd) startChild(n int) error {
@@ -86,7 +116,7 @@ func (c *crowd) startChild(n int) error {
 	if err != nil {
 		return err
 	}
-	c.child = exec.Command(exe, "-child", fmt.Sprintf("%d %s", n, c.host.Self().URLv4()))
+	c.child = exec.Command(exe, "-child", fmt.Sprintf("%d %s", n, c.node.Self().URLv4()))
 	c.child.Stderr = os.Stderr
 	if c.stdin, err = c.child.StdinPipe(); err != nil {
 		return err
@@ -121,12 +151,12 @@ func (c *crowd) close() {
 	if c.child != nil && c.child.Process != nil {
 		_ = c.child.Wait()
 	}
-	c.host.Stop()
+	c.node.Stop()
 }
 
 // idleCost measures what a link that carries nothing costs its server.
 func idleCost(v variant, _ options) (sample, error) {
-	c, err := newCrowd(v, idlePeers)
+	c, err := newCrowd(v, idlePeers, false)
 	if err != nil {
 		return nil, err
 	}
@@ -138,13 +168,12 @@ func idleCost(v variant, _ options) (sample, error) {
 		"goroutines": float64(m.goroutines-c.before.goroutines) / idlePeers,
 	}
 	s["kib"] = s["heap_kib"] + s["stack_kib"]
-	runtime.KeepAlive(c.ends)
 	return s, nil
 }
 
 // heapKept measures what a link still holds after a large message has come, and after one has gone too.
 func heapKept(v variant, _ options) (sample, error) {
-	c, err := newCrowd(v, keptPeers)
+	c, err := newCrowd(v, keptPeers, true)
 	if err != nil {
 		return nil, err
 	}
@@ -153,10 +182,8 @@ func heapKept(v variant, _ options) (sample, error) {
 	if err := c.ask("send"); err != nil {
 		return nil, err
 	}
-	for deadline := time.Now().Add(setupTime); c.got.n.Load() < keptPeers; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			return nil, fmt.Errorf("%d of %d large messages arrived", c.got.n.Load(), keptPeers)
-		}
+	if err := c.got.reach(keptPeers, "large messages arrived"); err != nil {
+		return nil, err
 	}
 	in := readMemory()
 	if err := c.sendBig(); err != nil {
@@ -166,7 +193,6 @@ func heapKept(v variant, _ options) (sample, error) {
 		return nil, err
 	}
 	out := readMemory()
-	runtime.KeepAlive(c.ends)
 	return sample{
 		"in_kib":  (in.heap - idle.heap) / 1024 / keptPeers,
 		"out_kib": (out.heap - idle.heap) / 1024 / keptPeers,
@@ -176,11 +202,10 @@ func heapKept(v variant, _ options) (sample, error) {
 // sendBig sends a large message over every link.
 func (c *crowd) sendBig() error {
 	payload := random(bigSize)
-	for _, e := range c.ends {
-		if e.Proto != "one" {
-			continue
-		}
-		if err := e.RW.Write(0, bigSize, bytes.NewReader(payload)); err != nil {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, rw := range c.ends {
+		if err := rw.Write(0, bigSize, bytes.NewReader(payload)); err != nil {
 			return err
 		}
 	}

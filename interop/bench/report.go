@@ -105,12 +105,12 @@ the median, with the least and the most in brackets. Figures depend on the machi
 
 * machine: %s
 * Go: %s, GOMAXPROCS %d
-* each sample measures %v after %v of warming up; the rows beside a slow protocol run %v; the whole table took %v
+* each sample measures %v after %v of warming up; the row beside bulk %v, those beside a slow protocol %v; the whole table took %v
 * again: `+"`cd interop && go run ./bench`"+` (every row; `+"`-list`, `-rows`, `-rounds`, `-time`"+` choose, `+"`-cpuprofile`"+` shows where the time goes)
 
 | work | measured | go-ethereum | sennit | ratio | goal | met |
 |---|---|---|---|---|---|---|
-`, o.rounds, machine(), runtime.Version(), runtime.GOMAXPROCS(0), o.dur, o.warm.Round(time.Millisecond), waitRun, took.Round(time.Second))
+`, o.rounds, machine(), runtime.Version(), runtime.GOMAXPROCS(0), o.dur, o.warm.Round(time.Millisecond), bulkLonger*o.dur, waitRun, took.Round(time.Second))
 	for _, r := range results {
 		for i, l := range r.lines {
 			title := r.title

@@ -47,7 +47,9 @@ type EarlyEnd struct {
 	Data []byte
 }
 
-func (e *EarlyEnd) Error() string { return fmt.Sprintf("message %d (%x) came instead of Hello", e.Code, e.Data) }
+func (e *EarlyEnd) Error() string {
+	return fmt.Sprintf("message %d (%x) came instead of Hello", e.Code, e.Data)
+}
 
 // DialRaw connects to a node over TCP and runs the RLPx handshake of stack s.
 func DialRaw(s Stack, node *enode.Node, key *ecdsa.PrivateKey, timeout time.Duration) (Conn, error) {

@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/ethereum/go-ethereum/crypto"
@@ -18,10 +19,12 @@ var errTimeout = errors.New("timed out")
 // Host is a node whose protocols hand over their ends of each link as the links come up.
 type Host struct {
 	Node
-	Stack  Stack
-	Key    *ecdsa.PrivateKey
-	protos int
-	ends   chan *End
+	Stack Stack
+	Key   *ecdsa.PrivateKey
+	ends  chan *End
+
+	mu      sync.Mutex
+	running map[*End]struct{} // guarded by mu: ends whose Serve has not returned
 }
 
 // Serving is a protocol of a Host. Serve is what its Run does; the link's other users find the same End through
@@ -59,7 +62,7 @@ func NewHost(s Stack, c Config, protos ...Serving) (*Host, error) {
 	if c.Name == "" {
 		c.Name = s.Name() + "/interop"
 	}
-	h := &Host{Stack: s, Key: c.Key, protos: len(protos), ends: make(chan *End, endQueue)}
+	h := &Host{Stack: s, Key: c.Key, ends: make(chan *End, endQueue), running: map[*End]struct{}{}}
 	c.Protocols = nil
 	for _, p := range protos {
 		proto := p.Protocol
@@ -76,9 +79,30 @@ func NewHost(s Stack, c Config, protos ...Serving) (*Host, error) {
 
 func (h *Host) run(p Serving, peer Peer, rw ReadWriter) error {
 	e := &End{Peer: peer, Proto: p.Name, RW: rw, Return: make(chan error, 1), Done: make(chan struct{})}
+	h.mu.Lock()
+	h.running[e] = struct{}{}
+	h.mu.Unlock()
 	h.ends <- e
-	defer close(e.Done)
+	defer func() {
+		h.mu.Lock()
+		delete(h.running, e)
+		h.mu.Unlock()
+		close(e.Done)
+	}()
 	return p.Serve(e)
+}
+
+// Close has every Serve that waits on End.Return return, then stops the node. Stop alone waits for them.
+func (h *Host) Close() {
+	h.mu.Lock()
+	for e := range h.running {
+		select {
+		case e.Return <- nil:
+		default:
+		}
+	}
+	h.mu.Unlock()
+	h.Stop()
 }
 
 // Ends waits for n ends of links that nobody has asked for yet.
@@ -145,3 +169,6 @@ func Sink(e *End) error {
 		}
 	}
 }
+
+// Hold leaves the end to others until something comes on End.Return.
+func Hold(e *End) error { return <-e.Return }
