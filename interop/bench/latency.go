@@ -21,8 +21,9 @@ const (
 	waitRun = 3 * time.Second
 	// bulkLonger is how much longer the row beside bulk measures: its round trips are few.
 	bulkLonger = 3
-	// held is the round trip from which a link counts as held up.
-	held = 5 * time.Millisecond
+	// held is the round trip from which a link counts as held up: a flood alone makes a queue in the sockets that takes
+	// some ten milliseconds to pass.
+	held = 100 * time.Millisecond
 )
 
 // pinger sends round trips one after the other and notes how long each took.

@@ -10,6 +10,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"runtime/pprof"
 	"strings"
@@ -88,6 +89,9 @@ func run(o options, rowList, only, out string) error {
 	fmt.Print("\n", text)
 	if out == "none" {
 		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
+		return err
 	}
 	return os.WriteFile(out, []byte(text), 0o644)
 }

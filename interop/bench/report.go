@@ -149,7 +149,7 @@ What the rows do
 * One way: one goroutine per writer calls WriteMsg with a reused reader, one per protocol calls ReadMsg and Discard. Allocations
   are the process's, both ends and everything else included; CPU is user and system time of the process.
 * Beside bulk or flood, the ping goes the same way as the bulk or the flood. "none" means not one round trip ended.
-* Held up: the sum of all round trips longer than 5 ms.
+* Held up: the sum of all round trips longer than 100 ms.
 * Handshakes: a dialer (the same stack's RLPx connection) dials, shakes hands, exchanges Hellos and closes.
 * Idle peers and kept heap: the other ends are bare RLPx connections in another process, for both stacks alike. Heap is what
   is reachable after collecting four times; stack is the memory of all goroutine stacks.
