@@ -55,6 +55,7 @@ var dependencies = []string{
 	"github.com/spf13/pflag", // the flags of cobra
 	"golang.org/x/sync",
 	"golang.org/x/sys",
+	"golang.org/x/sys",
 	"golang.org/x/term",
 	"golang.org/x/time",
 }
