@@ -25,11 +25,11 @@ import (
 // purpose or delayed by a lost packet; it keeps its place for minSilentAge at least, for which accepting pauses if it
 // must.
 const (
-	maxWaitingRoom = 1024                  // connections; about 8 KiB each, sockets aside
-	maxRoomPerAddr = maxWaitingRoom / 2    // of one IPv4 address or IPv6 /64
-	minSilentAge   = 50 * time.Millisecond // before a silent connection makes room
-	minHelloAge    = time.Second           // before a Hello that doesn't come makes room
-	slotRetry      = 50 * time.Millisecond // between two looks for one that doesn't
+	maxWaitingRoom = 2048                   // connections; about 8 KiB each at most, sockets aside
+	maxRoomPerAddr = maxWaitingRoom / 2     // of one IPv4 address or IPv6 /64
+	minSilentAge   = 100 * time.Millisecond // before a silent connection makes room
+	minHelloAge    = time.Second            // before a Hello that doesn't come makes room
+	slotRetry      = 50 * time.Millisecond  // between two looks for one that doesn't
 )
 
 var (
