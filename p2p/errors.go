@@ -3,6 +3,8 @@ package p2p
 import (
 	"errors"
 	"fmt"
+
+	"github.com/sennit-net/sennit/internal/link"
 )
 
 // ErrShuttingDown is what WriteMsg returns once the link has begun to end.
@@ -11,7 +13,7 @@ var ErrShuttingDown = errors.New("shutting down")
 // ErrProtocolStopped is in the chain of the errors that ReadMsg and WriteMsg return to a protocol that was stopped on a
 // link because it did not keep up with its messages ([OverloadPolicy]). The link and its other protocols go on; the
 // error's text names the cause.
-var ErrProtocolStopped = errors.New("protocol stopped")
+var ErrProtocolStopped = link.ErrStopped
 
 // errProtocolReturned is the end of a link one of whose protocols has returned nil.
 var errProtocolReturned = errors.New("protocol returned")

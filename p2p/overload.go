@@ -1,6 +1,10 @@
 package p2p
 
-import "time"
+import (
+	"time"
+
+	"github.com/sennit-net/sennit/internal/link"
+)
 
 // OverloadPolicy is what a link does when a message arrives for a protocol whose inbox is full ([Protocol.InboxBytes]).
 // Whatever it does is counted in [ProtocolStats] and recorded in [Config.Recorder]. The zero value is
@@ -69,4 +73,17 @@ func (p OverloadPolicy) maxWait() time.Duration {
 		return defaultOverloadWait
 	}
 	return p.wait
+}
+
+// policy returns what the link makes of it.
+func (p OverloadPolicy) policy() link.Policy {
+	switch p.mode {
+	case modeDropNewest:
+		return link.Policy{Mode: link.DropNewest}
+	case modeDropOldest:
+		return link.Policy{Mode: link.DropOldest}
+	case modeStop:
+		return link.Policy{Mode: link.Stop}
+	}
+	return link.Policy{Mode: link.Wait, Wait: p.maxWait()}
 }

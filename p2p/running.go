@@ -11,6 +11,8 @@ import (
 	"github.com/ethereum/go-ethereum/log"
 	"github.com/ethereum/go-ethereum/p2p/enode"
 	"github.com/ethereum/go-ethereum/p2p/enr"
+
+	"github.com/sennit-net/sennit/internal/link"
 )
 
 // runningServer is a server between Start and the end of Stop.
@@ -29,6 +31,7 @@ type runningServer struct {
 	ports    *portMapper // nil if there is no NAT
 	dialer   *dialScheduler
 	peers    *peerSet
+	ledger   *link.Ledger // memory that all links share
 
 	ctx      context.Context // ends when the server is being stopped
 	cancel   context.CancelFunc
@@ -54,6 +57,7 @@ func startServer(srv *Server) (*runningServer, error) {
 		throttle: newInboundThrottle(cfg.clock),
 		workers:  make(chan struct{}, runtime.GOMAXPROCS(0)),
 		disc:     new(discovery),
+		ledger:   link.NewLedger(cfg.memoryBudget()),
 		peers:    newPeerSet(self, cfg.MaxPeers, srv.MaxInboundConns(), cfg.TrustedNodes),
 	}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
@@ -141,6 +145,14 @@ func (r *runningServer) launch(e *peerEntry, matched []matchedProtocol) {
 	}
 	r.dialer.peerAdded(c.node.ID(), c.seq, c.flags)
 	go r.runPeer(e, p)
+}
+
+func (r *runningServer) peerOptions() peerOptions {
+	opts := peerOptions{ledger: r.ledger, recorder: r.cfg.Recorder}
+	if r.cfg.EnableMsgEvents {
+		opts.events = &r.srv.feed
+	}
+	return opts
 }
 
 // runPeer is the goroutine of a peer. Its entry in the peer set counts among the set's work until the end.
