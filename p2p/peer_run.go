@@ -88,7 +88,7 @@ func (p *Peer) recordClosed(c link.Cause) {
 	}
 	s := p.link.Stats()
 	p.opts.recorder.Record(&trace.LinkClosed{
-		Link: p.conn.link(), Cause: c.Err, Side: c.Side, Reason: c.Reason, ReasonSent: c.Sent, ReasonRecved: c.Received,
+		Link: p.conn.link(), Cause: c.Err, Side: c.Side, Reason: c.Reason, ReasonSent: c.Sent, ReasonReceived: c.Received,
 		Protocol: c.Protocol, Lifetime: time.Duration(p.Lifetime()), BytesIn: s.BytesIn, BytesOut: s.BytesOut,
 	})
 }

@@ -92,6 +92,7 @@ func New(cfg Config) *Link {
 		pings:   rate.NewLimiter(pongsPerSecond, pongBurst),
 	}
 	l.send = sender{conn: cfg.Conn, framing: cfg.Framing, failed: l.writeFailed, pinged: l.pinged}
+	l.send.wake.L = &l.send.mu
 	l.send.loop = l.send.writeLoop
 	l.in = Input{conn: cfg.Conn, unread: cfg.Unread, onRead: l.beforeRead, onBytes: l.received, onTick: l.tick}
 	for _, c := range cfg.Lanes {
@@ -253,6 +254,7 @@ func (l *Link) tick() error {
 		l.lastPing = now
 		l.send.sendAPing()
 	}
+	l.send.relax()
 	if quiet >= pingInterval {
 		for _, lane := range l.lanes {
 			lane.slab.shrink()

@@ -13,6 +13,9 @@ const (
 	// writeTimeout is how long a write may make no progress; the deadline is moved at most once per deadlineStep.
 	writeTimeout = 20 * time.Second
 	deadlineStep = time.Second
+	// busyGap is how soon the writer must be needed again, after it ran out of work, for it to stay and wait the next
+	// time: starting it anew costs the growth of its stack.
+	busyGap = 5 * time.Millisecond
 )
 
 // sender is the sending half of a link: the outboxes of all lanes, the control messages owed, and the writer.
@@ -29,7 +32,10 @@ type sender struct {
 
 	mu      sync.Mutex
 	ready   ring[*outbox] // lanes that have segments, in the order of their turns
-	running bool          // a writer runs
+	running bool          // a writer works
+	waiting bool          // a writer waits on wake for running or leaving
+	leaving bool          // a writer that waits is to end
+	wake    sync.Cond     // on mu
 	dead    bool          // nothing is sent any more
 	closing bool          // the writer ends when nothing is queued, with bye as its last frame
 	pong    bool          // a pong is owed; more pings meanwhile add nothing
@@ -43,6 +49,7 @@ type sender struct {
 	vector   net.Buffers      // sealed, to be written
 	writing  net.Buffers      // what is left of vector during a write
 	deadline time.Time        // when the write deadline was last moved
+	idle     time.Time        // when there was last nothing to do
 }
 
 // enqueueLocked queues an encoded message, whose bytes have been reserved, and sees to it that a writer runs.
@@ -60,8 +67,21 @@ func (s *sender) startLocked() {
 		return
 	}
 	s.running = true
+	if s.waiting {
+		s.leaving = false
+		s.wake.Signal()
+		return
+	}
 	s.writers.Add(1)
 	go s.loop()
+}
+
+// relax ends a writer that waits.
+func (s *sender) relax() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.leaving = s.waiting
+	s.wake.Signal()
 }
 
 // oweAPong has a pong sent; it never blocks.
@@ -105,6 +125,8 @@ func (s *sender) kill(lanes []*Lane) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.dead = true
+	s.leaving = s.waiting
+	s.wake.Signal()
 }
 
 // refuse makes the lanes' writes fail with err, those that wait included. What they have accepted is still sent.
@@ -116,7 +138,7 @@ func (s *sender) refuse(err error, lanes ...*Lane) {
 	}
 }
 
-// writeLoop seals and writes until nothing is queued.
+// writeLoop seals and writes what is queued. When nothing is, it ends, or waits if that has hardly ever been the case.
 func (s *sender) writeLoop() {
 	defer s.writers.Done()
 	for s.take() {
@@ -137,29 +159,50 @@ func (s *sender) writeLoop() {
 }
 
 // take fills the batch with what goes out next: control messages, then segments of the lanes in turn, about batchSize
-// bytes. It returns false, and the writer must end, when there is nothing.
+// bytes. It returns false when the writer must end.
 func (s *sender) take() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for !s.takeLocked() {
+		if !s.stayLocked() {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *sender) takeLocked() bool {
 	s.pinging = false
 	if s.dead {
-		s.running = false
 		return false
 	}
 	if s.pong || s.ping {
 		s.takeControlLocked()
 	}
 	s.takeLanesLocked()
-	if len(s.batch) > 0 {
-		return true
-	}
-	if s.closing && s.bye != nil {
+	if len(s.batch) == 0 && s.closing && s.bye != nil {
 		s.batch = append(s.batch, s.frame(codeDisconnect, s.bye))
 		s.bye, s.dead = nil, true
-		return true
 	}
+	return len(s.batch) > 0
+}
+
+// stayLocked waits for something to do if there has hardly ever been nothing lately. It returns false when the writer
+// must end.
+func (s *sender) stayLocked() bool {
+	now := time.Now()
+	busy := now.Sub(s.idle) < busyGap
+	s.idle = now
 	s.running = false
-	return false
+	if s.dead || s.closing || !busy {
+		return false
+	}
+	s.waiting = true
+	for !s.running && !s.leaving {
+		s.wake.Wait()
+	}
+	s.waiting, s.leaving = false, false
+	return s.running
 }
 
 func (s *sender) takeControlLocked() {
