@@ -1,0 +1,82 @@
+package frame
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/subtle"
+	"fmt"
+	"hash"
+)
+
+// chain is the MAC of one direction (rlpx.md, "MAC"): a Keccak-256 state that is fed every ciphertext and, at the end
+// of each header and body, a block made of its own digest.
+//
+// It keeps the last digest. Nothing is fed between the end of a body and the next header, so that digest is where the
+// next header starts from, and a frame takes three digests instead of four.
+type chain struct {
+	hash   hash.Hash
+	block  cipher.Block
+	digest [32]byte        // of everything fed so far; stale between feed and finishBody
+	mixed  [blockSize]byte // a field, not a variable: it passes through interfaces and would be allocated each time
+}
+
+// init takes over the running hash h, which the handshake has seeded.
+func (c *chain) init(secret []byte, h hash.Hash) error {
+	if h == nil {
+		return fmt.Errorf("frame: no MAC state")
+	}
+	if h.Size() != len(c.digest) {
+		return fmt.Errorf("frame: MAC state has a digest of %d bytes, not %d", h.Size(), len(c.digest))
+	}
+	block, err := newAES("MAC", secret)
+	if err != nil {
+		return err
+	}
+	c.hash, c.block = h, block
+	h.Sum(c.digest[:0])
+	return nil
+}
+
+// mix ends a header or body: it feeds the encrypted digest, mixed with seed, and leaves the MAC at the start of digest.
+func (c *chain) mix(seed []byte) {
+	c.block.Encrypt(c.mixed[:], c.digest[:blockSize])
+	subtle.XORBytes(c.mixed[:], c.mixed[:], seed[:blockSize])
+	c.hash.Write(c.mixed[:])
+	c.hash.Sum(c.digest[:0])
+}
+
+// header computes the MAC of a header's ciphertext. The result is valid until the next call.
+func (c *chain) header(ciphertext []byte) []byte {
+	c.mix(ciphertext)
+	return c.digest[:MACSize]
+}
+
+// feed adds a piece of a body's ciphertext.
+func (c *chain) feed(ciphertext []byte) {
+	c.hash.Write(ciphertext)
+}
+
+// finishBody computes the MAC of the body fed since the header. The result is valid until the next call.
+func (c *chain) finishBody() []byte {
+	c.hash.Sum(c.digest[:0])
+	c.mix(c.digest[:])
+	return c.digest[:MACSize]
+}
+
+// newAES returns AES-256 under the connection secret called name.
+func newAES(name string, secret []byte) (cipher.Block, error) {
+	if len(secret) != SecretSize {
+		return nil, fmt.Errorf("frame: %s secret has %d bytes, not %d", name, len(secret), SecretSize)
+	}
+	return aes.NewCipher(secret)
+}
+
+// newStream returns the key stream of one direction. Both directions of RLPx use the same key and a zero counter: a
+// weakness of the protocol that a compatible implementation has to keep.
+func newStream(secret []byte) (cipher.Stream, error) {
+	block, err := newAES("AES", secret)
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewCTR(block, make([]byte, blockSize)), nil
+}
