@@ -103,7 +103,7 @@ func text(v fmt.Stringer) string {
 // wireReason tells which disconnect reason crossed the wire, and which way.
 func wireReason(e *trace.LinkClosed) string {
 	switch reason := p2p.DiscReason(e.Reason); {
-	case e.ReasonRecved:
+	case e.ReasonReceived:
 		return fmt.Sprintf("received %d (%v)", e.Reason, reason)
 	case e.ReasonSent:
 		return fmt.Sprintf("sent %d (%v)", e.Reason, reason)

@@ -25,7 +25,7 @@ func TestEveryEventOfALinksLifeIsOneLine(t *testing.T) {
 	}{
 		{&trace.LinkOpened{Link: link, Remote: addr, Name: "Geth/v1", Protocols: []string{"eth/69"}}, []string{
 			`"lvl":"info"`, `"msg":"peer added"`, `"id":"ab00`, `"addr":"192.0.2.1:30303"`, `"name":"Geth/v1"`, "eth/69", `"inbound":true`}},
-		{&trace.LinkClosed{Link: link, Cause: errors.New("useless peer"), Side: trace.SideRemote, Reason: 3, ReasonRecved: true}, []string{
+		{&trace.LinkClosed{Link: link, Cause: errors.New("useless peer"), Side: trace.SideRemote, Reason: 3, ReasonReceived: true}, []string{
 			`"msg":"peer dropped"`, `"reason":"useless peer"`, `"side":"remote"`, `"wire":"received 3 (useless peer)"`}},
 		{&trace.LinkClosed{Link: link, Cause: errors.New("client quitting"), Side: trace.SideLocal, Reason: 8, ReasonSent: true}, []string{
 			`"side":"local"`, `"wire":"sent 8 (client quitting)"`}},
