@@ -46,6 +46,7 @@ var table = []row{
 // dependencies are the modules that docs/decisions/0001-dependencies.md settled on. Tests may use more.
 var dependencies = []string{
 	geth,
+	"github.com/decred/dcrd/dcrec/secp256k1/v4",
 	"github.com/golang/snappy",
 	"github.com/gopacket/gopacket",
 	"github.com/pelletier/go-toml/v2",
