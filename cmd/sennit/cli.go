@@ -12,9 +12,10 @@ import (
 
 // The program's exit statuses. What a command means by them is in its help.
 const (
-	exitOK     = 0
-	exitFailed = 1
-	exitUsage  = 2 // of `hello` also: the node could not be reached
+	exitOK          = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitUnreachable = 2 // of `hello`
 )
 
 // exitError is an error that says which status the program exits with.

@@ -89,8 +89,11 @@ func runNode(cmd *cobra.Command, c *config.Config) error {
 	log.SetDefault(logger)
 	defer log.SetDefault(before)
 
-	n, err := node.Start(c, logger)
+	n, err := node.New(c, logger)
 	if err != nil {
+		return usageError(err)
+	}
+	if err := n.Start(); err != nil {
 		return err
 	}
 	defer n.Stop()

@@ -16,24 +16,36 @@ import (
 	"github.com/sennit-net/sennit/p2p"
 )
 
-// Node is a running node. [Start] makes one; it must be stopped.
+// Node is a node that runs between [Node.Start] and [Node.Stop]. It is for one goroutine.
 type Node struct {
+	config    *config.Config
+	log       log.Logger
+	protocols []p2p.Protocol
+	counts    []*counter
+
+	// Set by Start.
 	server *p2p.Server
-	log    log.Logger
 	events *eventLog
-	counts []*counter
 }
 
-// Start starts a node of the given configuration, which it does not keep or change. Errors say what to do where the
-// program knows.
-func Start(c *config.Config, logger log.Logger) (*Node, error) {
+// New returns a node of the given configuration, which it does not change. It touches nothing yet; an error is about the
+// configuration.
+func New(c *config.Config, logger log.Logger) (*Node, error) {
 	sinks, mirrors, err := readCaps(c.Node)
 	if err != nil {
 		return nil, err
 	}
+	n := &Node{config: c, log: logger}
+	n.protocols, n.counts = protocols(sinks, mirrors)
+	return n, nil
+}
+
+// Start starts the node; it must be stopped then. Errors say what to do where the program knows.
+func (n *Node) Start() error {
+	c, logger := n.config, n.log
 	key, made, err := c.Key()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if made != "" {
 		logger.Info("made a new key", "file", made)
@@ -42,22 +54,21 @@ func Start(c *config.Config, logger log.Logger) (*Node, error) {
 	cfg.PrivateKey, cfg.Name, cfg.Logger = key, c.Node.Name, logger
 	if cfg.NodeDatabase == "" && c.Node.DataDir != "" && !cfg.NoDiscovery {
 		if err := os.MkdirAll(c.Node.DataDir, 0o700); err != nil {
-			return nil, fmt.Errorf("data directory: %w", err)
+			return fmt.Errorf("data directory: %w", err)
 		}
 		cfg.NodeDatabase = filepath.Join(c.Node.DataDir, "nodes")
 	}
 
-	n := &Node{log: logger, events: newEventLog(logger)}
-	cfg.Protocols, n.counts = protocols(sinks, mirrors)
-	cfg.Recorder = n.events
+	n.events = newEventLog(logger)
+	cfg.Protocols, cfg.Recorder = n.protocols, n.events
 	n.server = &p2p.Server{Config: cfg}
 	if err := n.server.Start(); err != nil {
 		n.events.close()
-		return nil, explainStart(err, cfg.ListenAddr)
+		return explainStart(err, cfg.ListenAddr)
 	}
 	logger.Info("node started", "enode", n.Enode(), "name", cfg.Name, "listen", n.server.ListenAddr, "maxpeers", cfg.MaxPeers,
 		"protocols", n.capNames(), "static", len(cfg.StaticNodes), "discovery", !cfg.NoDiscovery && (cfg.DiscoveryV4 || cfg.DiscoveryV5))
-	return n, nil
+	return nil
 }
 
 // readCaps reads the lists of protocols and refuses one that is in both or is sennit/1.
