@@ -55,7 +55,6 @@ var dependencies = []string{
 	"github.com/spf13/pflag", // the flags of cobra
 	"golang.org/x/sync",
 	"golang.org/x/sys",
-	"golang.org/x/sys",
 	"golang.org/x/term",
 	"golang.org/x/time",
 }
