@@ -1,0 +1,211 @@
+package link
+
+import (
+	"sync"
+	"time"
+)
+
+const (
+	// DefaultInbox is how many bytes a lane's inbox holds unless its configuration says otherwise.
+	DefaultInbox = 4 << 20
+	// laneFloor is what an inbox may hold, in bytes, without charging the ledger.
+	laneFloor = 64 << 10
+	// messageCost is charged for a message in an inbox on top of its payload, in bytes: what its bookkeeping takes.
+	messageCost = 128
+)
+
+// verdict is an inbox's answer to a message that wants to come in.
+type verdict uint8
+
+const (
+	admitted verdict = iota // charged; the caller must push it
+	dropped                 // to be dropped, and counted as such
+	full                    // no room now: wait
+	refused                 // the lane has been stopped or has ended: forget the message without counting it
+)
+
+// inbox is the queue of messages that arrived for a lane and have not been read, bounded in bytes. The reader puts in,
+// the protocol takes out.
+type inbox struct {
+	// Static after construction.
+	limit  int64
+	mode   Mode
+	ledger *Ledger
+	space  chan struct{} // signalled when there is room and the reader waits; capacity 1, never closed
+
+	mu       sync.Mutex
+	arrived  sync.Cond // signalled on arrival and on the end
+	queue    ring[*Message]
+	used     int64 // charged by messages in the queue and by those admitted but not yet pushed
+	need     int64 // what the reader waits to be able to charge; 0 when it does not wait
+	err      error // why reads fail; queued messages are still handed out unless cut
+	cut      bool  // the queue has been thrown away
+	sleepers int   // goroutines that wait for arrived
+	count    inboxCount
+}
+
+// inboxCount counts what an inbox did.
+type inboxCount struct {
+	messages, bytes       uint64 // admitted
+	dropped, droppedBytes uint64
+	waited                time.Duration
+}
+
+func (in *inbox) init(limit int64, mode Mode, ledger *Ledger) {
+	in.limit, in.mode, in.ledger = limit, mode, ledger
+	in.space = make(chan struct{}, 1)
+	in.arrived.L = &in.mu
+}
+
+// cost is what a message with a payload of n bytes is charged.
+func cost(n int) int64 { return int64(n) + messageCost }
+
+// admit charges a message of n bytes of payload, making room according to the mode. It returns the messages it dropped
+// to make room; with the verdict dropped the message itself is one of those that do not get in.
+func (in *inbox) admit(n int) (v verdict, evicted []*Message) {
+	c := cost(n)
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	for {
+		if in.err != nil {
+			return refused, evicted
+		}
+		if in.fitsLocked(c) {
+			in.used += c
+			in.need = 0
+			return admitted, evicted
+		}
+		switch in.mode {
+		case Wait, Stop:
+			in.need = c
+			return full, nil
+		case DropOldest:
+			if in.queue.len() > 0 {
+				m := in.queue.pop()
+				in.releaseLocked(cost(int(m.Size)))
+				in.countDropLocked(int(m.Size))
+				evicted = append(evicted, m)
+				continue
+			}
+		}
+		in.countDropLocked(n)
+		return dropped, evicted
+	}
+}
+
+// fitsLocked tells whether c bytes may be charged, and charges the ledger for them if so. An empty inbox takes one
+// message of any size, as long as the ledger has the memory.
+func (in *inbox) fitsLocked(c int64) bool {
+	if in.used > 0 && in.used+c > in.limit {
+		return false
+	}
+	return in.ledger.charge(overFloor(in.used+c) - overFloor(in.used))
+}
+
+// overFloor is the part of a lane's bytes that is charged to the ledger.
+func overFloor(used int64) int64 { return max(0, used-laneFloor) }
+
+func (in *inbox) releaseLocked(c int64) {
+	before := in.used
+	in.used -= c
+	in.ledger.release(overFloor(before) - overFloor(in.used))
+	if in.need > 0 && (in.used == 0 || in.used+in.need <= in.limit && in.used <= in.limit/4*3) {
+		in.need = 0
+		select {
+		case in.space <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (in *inbox) countDropLocked(n int) {
+	in.count.dropped++
+	in.count.droppedBytes += uint64(n)
+}
+
+// countDrop counts a message that was dropped before it was admitted.
+func (in *inbox) countDrop(n int) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.countDropLocked(n)
+}
+
+// release takes back the charge of a message that was admitted but is not going to be pushed.
+func (in *inbox) release(n int) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.releaseLocked(cost(n))
+}
+
+// push queues an admitted message. It tells whether a protocol sleeps and has to be woken.
+func (in *inbox) push(m *Message) (wake bool) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.cut {
+		in.releaseLocked(cost(int(m.Size)))
+		m.Discard()
+		return false
+	}
+	in.count.messages++
+	in.count.bytes += uint64(m.Size)
+	in.queue.push(m)
+	return in.sleepers > 0
+}
+
+// pop returns the message that has waited longest, or waits for one. Once the inbox has ended and is empty it returns
+// the reason.
+func (in *inbox) pop() (*Message, error) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	for in.queue.len() == 0 {
+		if in.err != nil {
+			return nil, in.err
+		}
+		in.sleepers++
+		in.arrived.Wait()
+		in.sleepers--
+	}
+	m := in.queue.pop()
+	in.releaseLocked(cost(int(m.Size)))
+	return m, nil
+}
+
+// end makes reads fail with err: once what is queued has been read, or at once if cut. The first reason stays; a later
+// call may still cut.
+func (in *inbox) end(err error, cut bool) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.err == nil {
+		in.err = err
+	}
+	if cut {
+		in.cut = true
+		for in.queue.len() > 0 {
+			m := in.queue.pop()
+			in.releaseLocked(cost(int(m.Size)))
+			m.Discard()
+		}
+	}
+	in.arrived.Broadcast()
+}
+
+// ended tells whether nothing more can come in.
+func (in *inbox) ended() bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.err != nil
+}
+
+// addWait counts time for which the link was held up.
+func (in *inbox) addWait(d time.Duration) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.count.waited += d
+}
+
+// shrink gives back queue memory that nothing needs any more.
+func (in *inbox) shrink() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.queue.shrink()
+}

@@ -1,0 +1,318 @@
+package link
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"sort"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/sennit-net/sennit/trace"
+)
+
+const (
+	pingInterval = 15 * time.Second
+	// silence is how long a link may be without a byte from the remote.
+	silence = 30 * time.Second
+	// farewell bounds what is done between the end of a link and its last byte.
+	farewell = time.Second
+	// Pings beyond this rate are not answered.
+	pongsPerSecond, pongBurst = 10, 32
+)
+
+// errEnding ends receiving when the link has been ended by something else.
+var errEnding = errors.New("link is ending")
+
+// Config is what a link is made of.
+type Config struct {
+	Conn     net.Conn // the connection, which the link owns from now on
+	Framing  Framing
+	Unread   []byte // bytes that came in before the link took the connection over
+	Lanes    []LaneConfig
+	Ledger   *Ledger        // shared memory budget; nil for none
+	Recorder trace.Recorder // nil for none
+	ID       trace.Link     // how events name the link
+}
+
+// Cause is why a link ended.
+type Cause struct {
+	Err      error // never nil
+	Side     trace.Side
+	Reason   uint8  // disconnect reason, if Sent or Received
+	Sent     bool   // the remote is told the reason
+	Received bool   // the remote told us
+	Protocol string // protocol that brought the end about, if one did
+}
+
+// Link runs one connection. All methods but Run are safe for concurrent use.
+type Link struct {
+	// Static after construction.
+	conn     net.Conn
+	framing  Framing
+	lanes    []*Lane
+	ledger   *Ledger
+	recorder trace.Recorder
+	id       trace.Link
+	ending   chan struct{} // closed by whoever sets cause
+
+	cause    atomic.Pointer[Cause] // set once: the first cause stays
+	writeErr atomic.Pointer[error] // why writing failed, while the reader looks for what the remote has to say about it
+	running  atomic.Int32          // lanes that have not been stopped
+	bytesIn  atomic.Uint64
+	rtt      atomic.Int64 // ns
+	minRTT   atomic.Int64 // ns
+	pingSent atomic.Int64 // ns since started; 0 when no ping is unanswered
+	started  time.Time
+
+	send sender
+
+	// Owned by the reader.
+	in        Input
+	pings     *rate.Limiter
+	lastByte  time.Time
+	lastPing  time.Time
+	toWake    []*Lane
+	sinceWake int
+	event     trace.Message // reused for every message that is recorded
+	endOnce   sync.Once
+}
+
+// New returns a link that carries messages once Run is called. Lanes must be in the order of their offsets.
+func New(cfg Config) *Link {
+	l := &Link{
+		conn: cfg.Conn, framing: cfg.Framing, ledger: cfg.Ledger, recorder: cfg.Recorder, id: cfg.ID,
+		ending:  make(chan struct{}),
+		started: time.Now(),
+		pings:   rate.NewLimiter(pongsPerSecond, pongBurst),
+	}
+	l.send = sender{conn: cfg.Conn, framing: cfg.Framing, failed: l.writeFailed, pinged: l.pinged}
+	l.send.wake.L = &l.send.mu
+	l.send.loop = l.send.writeLoop
+	l.in = Input{conn: cfg.Conn, unread: cfg.Unread, onRead: l.beforeRead, onBytes: l.received, onTick: l.tick}
+	for _, c := range cfg.Lanes {
+		lane := new(Lane)
+		lane.init(l, c, cfg.Ledger)
+		l.lanes = append(l.lanes, lane)
+	}
+	l.running.Store(int32(len(l.lanes)))
+	return l
+}
+
+// Lanes returns the protocols' ends of the link, in the order of the configuration.
+func (l *Link) Lanes() []*Lane { return l.lanes }
+
+// Framing returns the name of the link's framing.
+func (l *Link) Framing() string { return l.framing.Name() }
+
+// Run carries messages until the link ends, and returns why it did. When it returns the connection is closed and no
+// goroutine of the link is left; messages that had arrived may still be read from the lanes, unless the end came from
+// this side. It must be called once.
+func (l *Link) Run() Cause {
+	l.lastByte, l.lastPing = time.Now(), time.Now()
+	l.conn.SetReadDeadline(l.lastByte.Add(pingInterval))
+	tuneSocket(l.conn)
+	err := l.framing.Receive(&l.in, l)
+	var bye *remoteEnd
+	switch {
+	case errors.As(err, &bye):
+		l.end(Cause{Err: err, Side: trace.SideRemote, Reason: bye.reason, Received: true})
+	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
+		l.end(Cause{Err: l.orWriteError(io.EOF), Side: trace.SideRemote})
+	default:
+		l.end(Cause{Err: l.orWriteError(err), Side: trace.SideNetwork})
+	}
+	l.wake()
+	cause := *l.cause.Load()
+	l.farewell(cause)
+	l.in.release()
+	return cause
+}
+
+// End ends the link from this side with the given reason, which the remote is told after everything accepted so far has
+// been sent. It never blocks. The first end of a link is the one that counts, but lanes read nothing more after this.
+func (l *Link) End(reason uint8, err error, protocol string) {
+	l.end(Cause{Err: err, Side: trace.SideLocal, Reason: reason, Sent: reason != reasonNetworkError, Protocol: protocol})
+	for _, lane := range l.lanes {
+		lane.in.end(io.EOF, true)
+	}
+}
+
+// reasonNetworkError is never told to a remote.
+const reasonNetworkError = 1
+
+// end sets the cause and makes the reader return.
+func (l *Link) end(c Cause) {
+	if !l.cause.CompareAndSwap(nil, &c) {
+		return
+	}
+	close(l.ending)
+	l.conn.SetReadDeadline(time.Unix(1, 0))
+	l.send.refuse(ErrEnded, l.lanes...)
+	for _, lane := range l.lanes {
+		lane.in.end(io.EOF, false)
+	}
+}
+
+// farewell sends what is still to be sent and closes the connection, in bounded time.
+func (l *Link) farewell(c Cause) {
+	until := time.Now().Add(farewell)
+	var bye []byte
+	switch {
+	case c.Sent || c.Received && c.Reason != reasonNetworkError:
+		bye = AppendDisconnect(nil, c.Reason)
+	}
+	if c.Received || bye == nil {
+		l.send.drop(l.lanes)
+	}
+	if bye != nil {
+		l.send.close(bye, until)
+		l.send.writers.Wait()
+		if c.Sent {
+			l.drain(until)
+		}
+	}
+	l.send.kill(l.lanes)
+	l.conn.Close()
+	l.send.writers.Wait()
+}
+
+// drain reads and forgets what the remote still sends, until it closes its end: to close a connection with unread bytes
+// resets it, and the remote might lose the reason it was just told.
+func (l *Link) drain(until time.Time) {
+	half, ok := l.conn.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
+		return
+	}
+	l.conn.SetReadDeadline(until)
+	var sink [4 << 10]byte
+	for {
+		if _, err := l.conn.Read(sink[:]); err != nil {
+			return
+		}
+	}
+}
+
+// stop stops a lane for the given cause: its protocol is told, the others go on. Without a lane left the link ends.
+func (l *Link) stop(lane *Lane, cause error) {
+	err := fmt.Errorf("%w: %w", ErrStopped, cause)
+	lane.in.end(err, true)
+	l.send.refuse(err, lane)
+	l.record(&trace.ProtocolStopped{Link: l.id, Protocol: lane.cfg.Name, Cause: cause})
+	if l.running.Add(-1) == 0 {
+		l.End(reasonSubprotocolError, fmt.Errorf("no protocol left: %s: %w", lane.cfg.Name, err), lane.cfg.Name)
+	}
+}
+
+const reasonSubprotocolError = 0x10
+
+// laneOf returns the lane a code belongs to.
+func (l *Link) laneOf(code uint64) (*Lane, error) {
+	i := sort.Search(len(l.lanes), func(i int) bool { return code < l.lanes[i].cfg.Offset+l.lanes[i].cfg.Length })
+	if i == len(l.lanes) || code < l.lanes[i].cfg.Offset {
+		return nil, fmt.Errorf("%w: %#x", errUnknownCode, code)
+	}
+	return l.lanes[i], nil
+}
+
+// beforeRead runs before a read that may block.
+func (l *Link) beforeRead() error {
+	if len(l.toWake) > 0 {
+		l.wake()
+	}
+	if l.cause.Load() != nil {
+		return errEnding
+	}
+	return nil
+}
+
+// received runs after a read.
+func (l *Link) received(n int, at time.Time) {
+	l.bytesIn.Add(uint64(n))
+	l.lastByte = at
+}
+
+// tick runs when the read deadline passes: it pings, notices a dead remote, and gives back memory of busier times. So
+// the link needs no timer.
+func (l *Link) tick() error {
+	if l.cause.Load() != nil {
+		return errEnding
+	}
+	if err := l.writeErr.Load(); err != nil {
+		return *err
+	}
+	now := time.Now()
+	quiet := now.Sub(l.lastByte)
+	if quiet >= silence {
+		return fmt.Errorf("nothing received for %v: %w", silence, os.ErrDeadlineExceeded)
+	}
+	if now.Sub(l.lastPing) >= pingInterval {
+		l.lastPing = now
+		l.send.sendAPing()
+	}
+	l.send.relax()
+	tuneSocket(l.conn)
+	if quiet >= pingInterval {
+		for _, lane := range l.lanes {
+			lane.slab.shrink()
+			lane.in.shrink()
+		}
+	}
+	next := l.lastPing.Add(pingInterval)
+	if dead := l.lastByte.Add(silence); dead.Before(next) {
+		next = dead
+	}
+	l.conn.SetReadDeadline(next)
+	if l.cause.Load() != nil || l.writeErr.Load() != nil {
+		// Ended meanwhile: the deadline that was to end this read has been overwritten.
+		return l.tick()
+	}
+	return nil
+}
+
+// pinged runs when a ping is about to be written.
+func (l *Link) pinged(at time.Time) { l.pingSent.Store(max(1, int64(at.Sub(l.started)))) }
+
+// ponged runs when a pong has come in; one that nothing asked for means nothing.
+func (l *Link) ponged(at time.Time) {
+	sent := l.pingSent.Swap(0)
+	if sent == 0 {
+		return
+	}
+	rtt := max(1, int64(at.Sub(l.started))-sent)
+	l.rtt.Store(rtt)
+	if least := l.minRTT.Load(); least == 0 || rtt < least {
+		l.minRTT.Store(rtt)
+	}
+	l.record(&trace.Ping{Link: l.id, RTT: time.Duration(rtt)})
+}
+
+// writeFailed runs when a write has failed. A remote that closes the connection has often said why before, so the reader
+// gets a moment to find that.
+func (l *Link) writeFailed(err error) {
+	l.writeErr.CompareAndSwap(nil, &err)
+	l.send.refuse(ErrEnded, l.lanes...)
+	l.conn.SetReadDeadline(time.Now().Add(farewell))
+	if l.cause.Load() != nil {
+		l.conn.SetReadDeadline(time.Unix(1, 0))
+	}
+}
+
+// orWriteError returns the error of a failed write if there was one, else err.
+func (l *Link) orWriteError(err error) error {
+	if w := l.writeErr.Load(); w != nil {
+		return *w
+	}
+	return err
+}
+
+func (l *Link) record(e trace.Event) {
+	if l.recorder != nil {
+		l.recorder.Record(e)
+	}
+}

@@ -1,0 +1,101 @@
+package link
+
+import (
+	"sync"
+
+	"github.com/sennit-net/sennit/internal/buffer"
+)
+
+const (
+	// DefaultOutbox is how many bytes of accepted but unsent messages a lane holds unless its configuration says otherwise.
+	DefaultOutbox = 1 << 20
+	// segmentSize is what small messages are packed into before they are sealed, in bytes.
+	segmentSize = 20 << 10
+	// packedSize is the largest message that is copied into a segment with others, in bytes; a larger one is a segment.
+	packedSize = 4 << 10
+	// quantum is what a lane may send in its turn, in bytes.
+	quantum = 16 << 10
+	// batchSize is how many bytes are sealed and written in one go when that much is queued.
+	batchSize = 64 << 10
+)
+
+// outbox is the queue of a lane's accepted messages. It belongs to the sender and is guarded by sender.mu.
+type outbox struct {
+	limit    int64
+	room     sync.Cond // on sender.mu; broadcast when used fell, or on the end
+	segments ring[*buffer.Buffer]
+	used     int64 // bytes in segments and reserved for messages that are being encoded
+	blocked  int   // writers that wait for room
+	deficit  int   // bytes the lane may still send in its turn
+	queued   bool  // in sender.ready
+	err      error // why writes fail
+	messages uint64
+	bytes    uint64 // payload, uncompressed
+}
+
+// fits tells whether a message of n bytes may be queued: within the limit, or alone.
+func (o *outbox) fits(n int64) bool { return o.used == 0 || o.used+n <= o.limit }
+
+// reserve waits until n bytes may be queued and counts them as used.
+func (o *outbox) reserveLocked(n int64) error {
+	for o.err == nil && !o.fits(n) {
+		o.blocked++
+		o.room.Wait()
+		o.blocked--
+	}
+	if o.err != nil {
+		return o.err
+	}
+	o.used += n
+	return nil
+}
+
+// releaseLocked takes n bytes off and wakes writers once half the limit is free, so that they come in groups.
+func (o *outbox) releaseLocked(n int64) {
+	o.used -= n
+	if o.blocked > 0 && o.used <= o.limit/2 {
+		o.room.Broadcast()
+	}
+}
+
+// endLocked makes writes fail with err, those that wait included.
+func (o *outbox) endLocked(err error) {
+	if o.err == nil {
+		o.err = err
+	}
+	o.room.Broadcast()
+}
+
+// dropLocked throws away what is queued.
+func (o *outbox) dropLocked() {
+	for o.segments.len() > 0 {
+		b := o.segments.pop()
+		o.used -= int64(len(b.B))
+		b.Free()
+	}
+}
+
+// packLocked puts the message in b, whose bytes are already counted as used, at the end of the queue: into the last
+// segment if it is small and fits there, else as a segment of its own. b belongs to the outbox then.
+func (o *outbox) packLocked(b *buffer.Buffer) {
+	if len(b.B) > packedSize {
+		o.segments.push(b)
+		return
+	}
+	if o.segments.len() > 0 {
+		if last := *o.segments.last(); len(last.B) > 0 && len(last.B)+len(b.B) <= segmentSize && cap(last.B) == segmentSize {
+			last.B = append(last.B, b.B...)
+			b.Free()
+			return
+		}
+	}
+	if o.segments.len() == 0 {
+		// Nothing waits, so the writer probably takes it before a second message comes: no copy.
+		o.segments.push(b)
+		return
+	}
+	seg := buffer.Get(segmentSize)
+	seg.B = append(seg.B[:0], b.B...)
+	b.Free()
+	o.segments.push(seg)
+}

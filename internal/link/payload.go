@@ -1,0 +1,108 @@
+package link
+
+import (
+	"io"
+	"time"
+
+	"github.com/sennit-net/sennit/internal/buffer"
+)
+
+// Message is one received message and its payload. It is an io.Reader and io.ByteReader of the payload, for one
+// goroutine at a time.
+//
+// A Message is never reused, so that a reader kept too long can never see another message's bytes; only the buffer
+// behind a large payload is, and it goes back as soon as the payload has been read to its end or discarded.
+type Message struct {
+	Code       uint64    // relative to the lane
+	Size       uint32    // bytes of the payload, uncompressed
+	WireSize   uint32    // bytes of code and payload as they travelled
+	ReceivedAt time.Time // when the last byte had been read from the connection
+
+	rest []byte         // what has not been read yet
+	buf  *buffer.Buffer // memory behind rest if it is to be given back
+}
+
+// Read implements io.Reader; it returns io.EOF at the end of the payload.
+func (m *Message) Read(p []byte) (int, error) {
+	if len(m.rest) == 0 {
+		if len(p) == 0 {
+			return 0, nil
+		}
+		return 0, io.EOF
+	}
+	n := copy(p, m.rest)
+	m.consume(n)
+	return n, nil
+}
+
+// ReadByte implements io.ByteReader, so that an RLP stream needs no buffer of its own.
+func (m *Message) ReadByte() (byte, error) {
+	if len(m.rest) == 0 {
+		return 0, io.EOF
+	}
+	b := m.rest[0]
+	m.consume(1)
+	return b, nil
+}
+
+// WriteTo implements io.WriterTo: it hands what is left to w without copying it first.
+func (m *Message) WriteTo(w io.Writer) (int64, error) {
+	if len(m.rest) == 0 {
+		return 0, nil
+	}
+	n, err := w.Write(m.rest)
+	m.consume(min(max(n, 0), len(m.rest)))
+	return int64(n), err
+}
+
+// Len returns how many bytes of the payload have not been read.
+func (m *Message) Len() int { return len(m.rest) }
+
+// Discard drops what has not been read and gives the memory back.
+func (m *Message) Discard() { m.consume(len(m.rest)) }
+
+func (m *Message) consume(n int) {
+	m.rest = m.rest[n:]
+	if len(m.rest) == 0 {
+		m.rest = nil
+		m.buf.Free()
+		m.buf = nil
+	}
+}
+
+const (
+	slabPayload  = 256 // largest payload that shares memory with its neighbours, in bytes
+	slabMessages = 64  // most messages allocated at a time
+)
+
+// slab hands out Messages for small payloads, many from one allocation: more at a time the more the link carries. The
+// garbage collector frees a slab when none of its messages is in use. It belongs to the reader.
+type slab struct {
+	messages []Message
+	bytes    []byte
+	batch    int // messages in the last allocation
+}
+
+// message returns a Message whose payload has room for size bytes.
+func (s *slab) message(size int) *Message {
+	if len(s.messages) == 0 {
+		s.batch = min(max(1, 2*s.batch), slabMessages)
+		s.messages = make([]Message, s.batch)
+	}
+	m := &s.messages[0]
+	s.messages = s.messages[1:]
+	m.Size = uint32(size)
+	if size > slabPayload {
+		m.buf = buffer.Get(size)
+		m.rest = m.buf.B
+		return m
+	}
+	if size > len(s.bytes) {
+		s.bytes = make([]byte, max(size, s.batch*slabPayload/2))
+	}
+	m.rest, s.bytes = s.bytes[:size:size], s.bytes[size:]
+	return m
+}
+
+// shrink lets go of memory held for the messages of a busier time.
+func (s *slab) shrink() { *s = slab{} }

@@ -1,0 +1,252 @@
+package link
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/golang/snappy"
+
+	"github.com/sennit-net/sennit/internal/buffer"
+	"github.com/sennit-net/sennit/trace"
+)
+
+var (
+	errUnknownCode = errors.New("message code belongs to no protocol of the link")
+	errSnappy      = errors.New("payload is no valid Snappy block")
+	errOverload    = errors.New("inbox is full")
+	errHeldUp      = errors.New("held the link up for too long")
+)
+
+// wakeEvery is how many messages are put into inboxes, at most, before the protocols that sleep are woken: fewer
+// wake-ups while many messages come, and hardly any delay.
+const wakeEvery = 16
+
+// Deliver implements Sink.
+func (l *Link) Deliver(code uint64, payload []byte) error {
+	if code < baseLength {
+		return l.control(code, payload)
+	}
+	lane, err := l.laneOf(code)
+	if err != nil {
+		return err
+	}
+	size, err := l.payloadSize(payload)
+	if err != nil {
+		return err
+	}
+	if ok, err := l.admit(lane, size); !ok {
+		return err
+	}
+	m := lane.slab.message(size)
+	if err := l.decompress(m.rest, payload); err != nil {
+		lane.in.release(size)
+		return err
+	}
+	l.push(lane, code, m, len(payload))
+	return nil
+}
+
+// payloadSize returns how large a payload will be when it is decompressed.
+func (l *Link) payloadSize(payload []byte) (int, error) {
+	if !l.framing.Compress() {
+		return len(payload), nil
+	}
+	size, err := snappy.DecodedLen(payload)
+	if err != nil {
+		return 0, errSnappy
+	}
+	if size > MaxMessage {
+		return 0, fmt.Errorf("%w: %d bytes decompressed, at most %d", ErrTooBig, size, MaxMessage)
+	}
+	return size, nil
+}
+
+// decompress fills dst, which has the payload's size.
+func (l *Link) decompress(dst, payload []byte) error {
+	if !l.framing.Compress() {
+		copy(dst, payload)
+		return nil
+	}
+	if _, err := snappy.Decode(dst, payload); err != nil {
+		return errSnappy
+	}
+	return nil
+}
+
+// push completes a message that has been admitted and puts it into its inbox.
+func (l *Link) push(lane *Lane, code uint64, m *Message, wirePayload int) {
+	m.Code = code - lane.cfg.Offset
+	m.WireSize = uint32(wirePayload + codeSize(code))
+	m.ReceivedAt = l.in.receivedAt
+	if l.recorder != nil {
+		l.event = trace.Message{Link: l.id, Protocol: lane.cfg.Name, Version: lane.cfg.Version, Code: m.Code, Size: m.Size, WireSize: m.WireSize}
+		l.recorder.Record(&l.event)
+	}
+	if lane.in.push(m) && !lane.waking {
+		lane.waking = true
+		l.toWake = append(l.toWake, lane)
+	}
+	if l.sinceWake++; l.sinceWake >= wakeEvery {
+		l.wake()
+	}
+}
+
+// wake wakes the protocols that sleep and have messages.
+func (l *Link) wake() {
+	l.sinceWake = 0
+	for i, lane := range l.toWake {
+		lane.waking = false
+		lane.in.arrived.Broadcast()
+		l.toWake[i] = nil
+	}
+	l.toWake = l.toWake[:0]
+}
+
+// admit charges a message of size bytes to the lane's inbox. If it does not get in, ok is false: it was dropped, or the
+// lane has been stopped, and the link goes on unless there is an error.
+func (l *Link) admit(lane *Lane, size int) (ok bool, err error) {
+	v, evicted := lane.in.admit(size)
+	for _, m := range evicted {
+		l.recordDrop(lane, int(m.Size))
+		m.Discard()
+	}
+	switch v {
+	case admitted:
+		return true, nil
+	case dropped:
+		l.recordDrop(lane, size)
+		return false, nil
+	case refused:
+		return false, nil
+	}
+	if lane.cfg.Policy.Mode == Stop {
+		l.stop(lane, errOverload)
+		return false, nil
+	}
+	return l.await(lane, func() verdict { v, _ := lane.in.admit(size); return v })
+}
+
+// await holds the link up until try succeeds, the lane's credit is spent or the link ends.
+func (l *Link) await(lane *Lane, try func() verdict) (ok bool, err error) {
+	l.wake()
+	start := time.Now()
+	timer := time.NewTimer(lane.credit.at(start))
+	defer timer.Stop()
+	l.ledger.watch(lane.in.space)
+	defer l.ledger.unwatch(lane.in.space)
+	defer func() {
+		now := time.Now()
+		waited := now.Sub(start)
+		lane.credit.spend(waited, now)
+		lane.in.addWait(waited)
+		l.record(&trace.Waited{Link: l.id, Protocol: lane.cfg.Name, For: waited})
+	}()
+	for {
+		switch try() {
+		case admitted:
+			return true, nil
+		case refused, dropped:
+			return false, nil
+		}
+		select {
+		case <-lane.in.space:
+		case <-timer.C:
+			l.stop(lane, fmt.Errorf("%w: more than %v", errHeldUp, lane.credit.max))
+			return false, nil
+		case <-l.ending:
+			return false, errEnding
+		}
+	}
+}
+
+func (l *Link) recordDrop(lane *Lane, size int) {
+	l.record(&trace.Dropped{Link: l.id, Protocol: lane.cfg.Name, Size: uint32(size)})
+}
+
+// Assemble implements Sink.
+func (l *Link) Assemble(code uint64, n int) (*Assembly, error) {
+	if code < baseLength {
+		return nil, nil
+	}
+	lane, err := l.laneOf(code)
+	if err != nil || lane.in.ended() {
+		return nil, err
+	}
+	return &Assembly{
+		grow: func(_, to int) (*buffer.Buffer, error) { return l.assemblyMemory(lane, to) },
+		done: func(charged int) { l.ledger.release(int64(buffer.ClassSize(charged))) },
+	}, nil
+}
+
+// assemblyMemory charges and returns memory for the first n bytes of a message, or nil if the lane's policy gives it up.
+func (l *Link) assemblyMemory(lane *Lane, n int) (*buffer.Buffer, error) {
+	c := int64(buffer.ClassSize(n))
+	try := func() verdict {
+		switch {
+		case lane.in.ended():
+			return refused
+		case l.ledger.charge(c):
+			return admitted
+		}
+		return full
+	}
+	ok := try() == admitted
+	if !ok && !lane.in.ended() {
+		var err error
+		switch lane.cfg.Policy.Mode {
+		case Wait:
+			ok, err = l.await(lane, try)
+		case Stop:
+			l.stop(lane, errOverload)
+		default:
+			lane.in.countDrop(n)
+			l.recordDrop(lane, n)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if !ok {
+		return nil, nil
+	}
+	return buffer.Get(n), nil
+}
+
+// DeliverAssembled implements Sink.
+func (l *Link) DeliverAssembled(code uint64, a *Assembly, n int) error {
+	if code < baseLength {
+		return l.control(code, nil)
+	}
+	data := a.bytes()
+	if data == nil {
+		return nil
+	}
+	lane, err := l.laneOf(code)
+	if err != nil {
+		return err
+	}
+	payload := data[codeSize(code):n]
+	size, err := l.payloadSize(payload)
+	if err != nil {
+		return err
+	}
+	if ok, err := l.admit(lane, size); !ok {
+		return err
+	}
+	m := &Message{Size: uint32(size)}
+	if l.framing.Compress() {
+		m.buf = buffer.Get(size)
+		m.rest = m.buf.B
+		if err := l.decompress(m.rest, payload); err != nil {
+			m.Discard()
+			lane.in.release(size)
+			return err
+		}
+	} else {
+		m.buf, m.rest = a.take(), payload
+	}
+	l.push(lane, code, m, len(payload))
+	l.wake()
+	return nil
+}

@@ -1,0 +1,306 @@
+package link
+
+import (
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sennit-net/sennit/internal/buffer"
+)
+
+const (
+	// writeTimeout is how long a write may make no progress; the deadline is moved at most once per deadlineStep.
+	writeTimeout = 20 * time.Second
+	deadlineStep = time.Second
+	// busyGap is how soon the writer must be needed again, after it ran out of work, for it to stay and wait the next
+	// time: starting it anew costs the growth of its stack.
+	busyGap = 5 * time.Millisecond
+)
+
+// sender is the sending half of a link: the outboxes of all lanes, the control messages owed, and the writer.
+type sender struct {
+	// Static after construction.
+	conn    net.Conn
+	framing Framing
+	loop    func()          // writeLoop as a value, so that starting it allocates nothing
+	failed  func(error)     // called by the writer, without a lock, when a write has failed
+	pinged  func(time.Time) // called by the writer, without a lock, before a ping is handed to the socket
+	writers sync.WaitGroup  // at most one writer, which whoever ends the link waits for
+
+	bytesOut atomic.Uint64 // on the wire
+
+	mu      sync.Mutex
+	ready   ring[*outbox] // lanes that have segments, in the order of their turns
+	running bool          // a writer works
+	waiting bool          // a writer waits on wake for running or leaving
+	leaving bool          // a writer that waits is to end
+	wake    sync.Cond     // on mu
+	dead    bool          // nothing is sent any more
+	closing bool          // the writer ends when nothing is queued, with bye as its last frame
+	pong    bool          // a pong is owed; more pings meanwhile add nothing
+	ping    bool          // a ping is to be sent
+	bye     []byte        // payload of the Disconnect to send last; nil for none
+	until   time.Time     // when closing: the write deadline
+
+	// Owned by the writer.
+	batch    []*buffer.Buffer // taken, to be sealed and written
+	pinging  bool             // the batch contains a ping
+	vector   net.Buffers      // sealed, to be written
+	writing  net.Buffers      // what is left of vector during a write
+	deadline time.Time        // when the write deadline was last moved
+	idle     time.Time        // when there was last nothing to do
+}
+
+// enqueueLocked queues an encoded message, whose bytes have been reserved, and sees to it that a writer runs.
+func (s *sender) enqueueLocked(o *outbox, b *buffer.Buffer) {
+	o.packLocked(b)
+	if !o.queued {
+		o.queued = true
+		s.ready.push(o)
+	}
+	s.startLocked()
+}
+
+func (s *sender) startLocked() {
+	if s.running || s.dead {
+		return
+	}
+	s.running = true
+	if s.waiting {
+		s.leaving = false
+		s.wake.Signal()
+		return
+	}
+	s.writers.Add(1)
+	go s.loop()
+}
+
+// relax ends a writer that waits.
+func (s *sender) relax() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.leaving = s.waiting
+	s.wake.Signal()
+}
+
+// oweAPong has a pong sent; it never blocks.
+func (s *sender) oweAPong() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pong = true
+	s.startLocked()
+}
+
+// sendAPing has a ping sent; it never blocks.
+func (s *sender) sendAPing() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ping = true
+	s.startLocked()
+}
+
+// close has the writer send what has been accepted, then Disconnect with the payload bye, and end, all before until.
+func (s *sender) close(bye []byte, until time.Time) {
+	s.mu.Lock()
+	s.closing, s.bye, s.until = true, bye, until
+	s.startLocked()
+	s.mu.Unlock()
+	s.conn.SetWriteDeadline(until)
+}
+
+// drop throws away what has been accepted and not been sent.
+func (s *sender) drop(lanes []*Lane) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ready = ring[*outbox]{}
+	for _, l := range lanes {
+		l.out.dropLocked()
+	}
+}
+
+// kill drops everything and sends nothing more; a write in progress ends when the connection is closed.
+func (s *sender) kill(lanes []*Lane) {
+	s.drop(lanes)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dead = true
+	s.leaving = s.waiting
+	s.wake.Signal()
+}
+
+// refuse makes the lanes' writes fail with err, those that wait included. What they have accepted is still sent.
+func (s *sender) refuse(err error, lanes ...*Lane) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range lanes {
+		l.out.endLocked(err)
+	}
+}
+
+// writeLoop seals and writes what is queued. When nothing is, it ends, or waits if that has hardly ever been the case.
+func (s *sender) writeLoop() {
+	defer s.writers.Done()
+	for s.take() {
+		err := s.write()
+		for i, b := range s.batch {
+			b.Free()
+			s.batch[i] = nil
+		}
+		s.batch = s.batch[:0]
+		if err != nil {
+			s.failed(err)
+			s.mu.Lock()
+			s.dead, s.running = true, false
+			s.mu.Unlock()
+			return
+		}
+	}
+}
+
+// take fills the batch with what goes out next: control messages, then segments of the lanes in turn, about batchSize
+// bytes. It returns false when the writer must end.
+func (s *sender) take() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for !s.takeLocked() {
+		if !s.stayLocked() {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *sender) takeLocked() bool {
+	s.pinging = false
+	if s.dead {
+		return false
+	}
+	if s.pong || s.ping {
+		s.takeControlLocked()
+	}
+	s.takeLanesLocked()
+	if len(s.batch) == 0 && s.closing && s.bye != nil {
+		s.batch = append(s.batch, s.frame(codeDisconnect, s.bye))
+		s.bye, s.dead = nil, true
+	}
+	return len(s.batch) > 0
+}
+
+// stayLocked waits for something to do if there has hardly ever been nothing lately. It returns false when the writer
+// must end.
+func (s *sender) stayLocked() bool {
+	now := time.Now()
+	busy := now.Sub(s.idle) < busyGap
+	s.idle = now
+	s.running = false
+	if s.dead || s.closing || !busy {
+		return false
+	}
+	s.waiting = true
+	for !s.running && !s.leaving {
+		s.wake.Wait()
+	}
+	s.waiting, s.leaving = false, false
+	return s.running
+}
+
+func (s *sender) takeControlLocked() {
+	if s.pong {
+		s.batch = append(s.batch, s.frame(codePong, emptyList))
+	}
+	if s.ping {
+		s.batch = append(s.batch, s.frame(codePing, emptyList))
+		s.pinging = true
+	}
+	s.pong, s.ping = false, false
+}
+
+// frame returns an unsealed control message.
+func (s *sender) frame(code uint64, payload []byte) *buffer.Buffer {
+	b := buffer.Get(s.framing.Overhead() + encodedSize(len(payload)))
+	b.B = s.framing.AppendHead(b.B[:0], code)
+	b.B = appendPayload(b.B, payload, s.framing.Compress())
+	b.B = s.framing.AppendTail(b.B, 0)
+	return b
+}
+
+// takeLanesLocked takes segments by deficit round robin: each turn a lane may send a quantum more, and keeps what it
+// does not use while it has something to send, so that lanes get equal shares of bytes however large their messages are.
+func (s *sender) takeLanesLocked() {
+	for taken := 0; taken < batchSize && s.ready.len() > 0; {
+		o := s.ready.pop()
+		o.deficit += quantum
+		for o.segments.len() > 0 && len((*o.segments.first()).B) <= o.deficit {
+			b := o.segments.pop()
+			o.deficit -= len(b.B)
+			taken += len(b.B)
+			o.releaseLocked(int64(len(b.B)))
+			s.batch = append(s.batch, b)
+		}
+		if o.segments.len() == 0 {
+			o.deficit, o.queued = 0, false
+			continue
+		}
+		s.ready.push(o)
+	}
+}
+
+// write seals the batch and writes it, in one call if it is not large.
+func (s *sender) write() error {
+	s.moveDeadline()
+	if s.pinging {
+		s.pinged(time.Now())
+	}
+	pending := 0
+	for _, b := range s.batch {
+		for from := 0; from < len(b.B); {
+			to := s.framing.Seal(b.B, from)
+			s.vector = append(s.vector, b.B[from:to])
+			pending += to - from
+			from = to
+			if pending >= batchSize {
+				if err := s.flush(); err != nil {
+					return err
+				}
+				pending = 0
+			}
+		}
+	}
+	return s.flush()
+}
+
+// flush writes the vector.
+func (s *sender) flush() (err error) {
+	var n int64
+	switch len(s.vector) {
+	case 0:
+	case 1:
+		var m int
+		m, err = s.conn.Write(s.vector[0])
+		n = int64(m)
+	default:
+		s.writing = s.vector
+		n, err = s.writing.WriteTo(s.conn)
+	}
+	clear(s.vector)
+	s.vector = s.vector[:0]
+	s.bytesOut.Add(uint64(n))
+	return err
+}
+
+// moveDeadline gives the coming writes time, but not more than the end of the link does.
+func (s *sender) moveDeadline() {
+	now := time.Now()
+	if now.Sub(s.deadline) < deadlineStep {
+		return
+	}
+	s.deadline = now
+	s.conn.SetWriteDeadline(now.Add(writeTimeout))
+	s.mu.Lock()
+	closing, until := s.closing, s.until
+	s.mu.Unlock()
+	if closing {
+		s.conn.SetWriteDeadline(until)
+	}
+}

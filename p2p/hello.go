@@ -1,0 +1,182 @@
+package p2p
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ethereum/go-ethereum/crypto"
+	"github.com/ethereum/go-ethereum/p2p/enode"
+	"github.com/ethereum/go-ethereum/rlp"
+)
+
+// Message codes of devp2p itself; those below baseProtocolLength that are not listed are ignored.
+const (
+	helloMsg = 0x00
+	discMsg  = 0x01
+	pingMsg  = 0x02
+	pongMsg  = 0x03
+)
+
+const (
+	baseProtocolVersion   = 5       // the version we announce
+	snappyProtocolVersion = 5       // the version from which payloads are compressed (EIP-706)
+	maxHelloSize          = 2 << 10 // of a Hello's payload, in bytes
+)
+
+// emptyList is the payload of Ping and Pong. It must not be changed.
+var emptyList = []byte{0xc0}
+
+// hello is the payload of the first message each side sends (rlpx.md, "Hello (0x00)").
+type hello struct {
+	Version    uint64
+	Name       string
+	Caps       []Cap
+	ListenPort uint64
+	ID         []byte // secp256k1 public key, 64 bytes
+
+	// Rest takes what later versions may append.
+	Rest []rlp.RawValue `rlp:"tail"`
+}
+
+// newHello returns the Hello of the local node. The port is always 0, as discovery is where ports are learnt.
+func newHello(key *ecdsa.PublicKey, name string, caps []Cap) *hello {
+	return &hello{
+		Version: baseProtocolVersion,
+		Name:    name,
+		Caps:    caps,
+		ID:      crypto.FromECDSAPub(key)[1:],
+	}
+}
+
+// nodeID returns the ID of the node whose key the Hello names.
+func (h *hello) nodeID() enode.ID { return enode.ID(crypto.Keccak256Hash(h.ID)) }
+
+// helloConn is what the exchange needs of an *rlpx.Conn after its handshake.
+type helloConn interface {
+	Read() (code uint64, data []byte, wireSize int, err error)
+	Write(code uint64, data []byte) (uint32, error)
+	SetSnappy(bool)
+	SetReadDeadline(time.Time) error
+	SetWriteDeadline(time.Time) error
+}
+
+// readLimiter is a helloConn that refuses a message longer than a limit, in bytes of code and payload on the wire, before
+// it takes memory for it; 0 lifts the limit.
+type readLimiter interface{ SetReadLimit(int) }
+
+// maxFirstMessage is the length of the longest Hello with its code.
+const maxFirstMessage = 1 + maxHelloSize
+
+var (
+	errHelloKeyLength = errors.New("its public key is not 64 bytes long")
+	errHelloKeyPoint  = errors.New("its public key is not a point on the curve")
+)
+
+// refusedError is a Disconnect that came instead of a Hello. It unwraps to the DiscReason, and is none itself: a reason
+// that the remote gave is not one to answer it with.
+type refusedError struct{ reason DiscReason }
+
+func (e *refusedError) Error() string { return "refused by the remote node: " + e.reason.String() }
+
+func (e *refusedError) Unwrap() error { return e.reason }
+
+// exchangeHello sends ours and reads the remote's Hello, both at once so that two nodes that do the same cannot wait for
+// each other, and turns compression on if the remote knows it. It sets the connection's deadlines to timeout from now
+// and clears them at the end. The error, when it is a Disconnect, unwraps to a DiscReason.
+func exchangeHello(conn helloConn, ours *hello, timeout time.Duration) (*hello, error) {
+	if l, ok := conn.(readLimiter); ok {
+		l.SetReadLimit(maxFirstMessage)
+		defer l.SetReadLimit(0)
+	}
+	deadline := time.Now().Add(timeout)
+	conn.SetReadDeadline(deadline)
+	conn.SetWriteDeadline(deadline)
+	payload, err := rlp.EncodeToBytes(ours)
+	if err != nil {
+		return nil, fmt.Errorf("encoding our Hello: %w", err)
+	}
+	var theirs *hello
+	err = writeWhile(conn, helloMsg, payload, func() (err error) {
+		theirs, err = readHello(conn)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	conn.SetReadDeadline(time.Time{})
+	conn.SetWriteDeadline(time.Time{})
+	conn.SetSnappy(theirs.Version >= snappyProtocolVersion)
+	return theirs, nil
+}
+
+// writeWhile sends a message while read reads what the remote has to say, so that a remote which speaks before it listens
+// is heard. If read fails, a write that is stuck is not waited for, and the connection is fit only to be closed.
+func writeWhile(conn helloConn, code uint64, payload []byte, read func() error) error {
+	written := make(chan error, 1)
+	go func() {
+		_, err := conn.Write(code, payload)
+		written <- err
+	}()
+	if err := read(); err != nil {
+		conn.SetWriteDeadline(time.Unix(1, 0))
+		<-written // what was wrong with it follows from err
+		return err
+	}
+	if err := <-written; err != nil {
+		return fmt.Errorf("writing our message %#x: %w", code, err)
+	}
+	return nil
+}
+
+// errBadHello is in the chain of the errors for a first message that is not a valid Hello.
+var errBadHello = errors.New("bad first message")
+
+// readHello reads the first message of the remote node.
+func readHello(conn helloConn) (*hello, error) {
+	code, data, _, err := conn.Read()
+	if err != nil {
+		return nil, fmt.Errorf("reading the remote's Hello: %w", err)
+	}
+	switch {
+	case code == discMsg:
+		return nil, &refusedError{decodeDisconnect(data)}
+	case code != helloMsg:
+		return nil, fmt.Errorf("%w: code %#x instead of Hello", errBadHello, code)
+	}
+	return decodeHello(data)
+}
+
+// decodeHello decodes and checks a Hello's payload. Names and capabilities are bounded by the size of the payload
+// alone; they may hold any bytes, and are made fit to be seen where they are shown.
+func decodeHello(payload []byte) (*hello, error) {
+	if len(payload) > maxHelloSize {
+		return nil, fmt.Errorf("%w: Hello of %d bytes is longer than %d", errBadHello, len(payload), maxHelloSize)
+	}
+	h := new(hello)
+	// A stream, unlike rlp.DecodeBytes, lets bytes after the list pass, as go-ethereum does.
+	if err := rlp.NewStream(bytes.NewReader(payload), uint64(len(payload))).Decode(h); err != nil {
+		return nil, fmt.Errorf("%w: Hello does not decode: %w", errBadHello, err)
+	}
+	if err := checkPublicKey(h.ID); err != nil {
+		return nil, fmt.Errorf("%w: Hello: %w", errBadHello, err)
+	}
+	return h, nil
+}
+
+// checkPublicKey checks the key of a Hello. Its point goes through the library's one gate here, so that nothing behind
+// ever computes with one that is not on the curve; all zeros is not.
+func checkPublicKey(id []byte) error {
+	if len(id) != 64 {
+		return errHelloKeyLength
+	}
+	var point [65]byte
+	point[0] = 4 // uncompressed
+	copy(point[1:], id)
+	if _, err := crypto.UnmarshalPubkey(point[:]); err != nil {
+		return errHelloKeyPoint
+	}
+	return nil
+}

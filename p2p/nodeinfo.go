@@ -1,0 +1,30 @@
+package p2p
+
+// NodeInfo describes the local node and what its protocols say of themselves. It is an empty description before Start
+// but for the node's identity.
+func (srv *Server) NodeInfo() *NodeInfo {
+	info := &NodeInfo{
+		Name:       srv.Name,
+		ListenAddr: srv.ListenAddr,
+		Protocols:  make(map[string]interface{}),
+	}
+	if node := srv.Self(); node != nil {
+		info.ID = node.ID().String()
+		info.Enode = node.URLv4()
+		info.IP = node.IPAddr().String()
+		info.ENR = node.String()
+		info.Ports.Discovery = node.UDP()
+		info.Ports.Listener = node.TCP()
+	}
+	for i := range srv.Protocols {
+		p := &srv.Protocols[i]
+		if _, ok := info.Protocols[p.Name]; ok {
+			continue // of several versions the first one listed speaks
+		}
+		info.Protocols[p.Name] = "unknown"
+		if p.NodeInfo != nil {
+			info.Protocols[p.Name] = p.NodeInfo()
+		}
+	}
+	return info
+}

@@ -1,0 +1,48 @@
+package p2p
+
+import (
+	"testing"
+	"time"
+)
+
+func TestOverloadPolicies(t *testing.T) {
+	for _, test := range []struct {
+		policy OverloadPolicy
+		text   string
+		wait   time.Duration
+	}{
+		{OverloadPolicy{}, "wait 10s", 10 * time.Second},
+		{OverloadWait(10 * time.Second), "wait 10s", 10 * time.Second},
+		{OverloadWait(50 * time.Millisecond), "wait 50ms", 50 * time.Millisecond},
+		{OverloadWait(0), "stop", 0},
+		{OverloadWait(-1), "stop", 0},
+		{OverloadStop(), "stop", 0},
+		{OverloadDropNewest(), "drop-newest", 0},
+		{OverloadDropOldest(), "drop-oldest", 0},
+	} {
+		if s := test.policy.String(); s != test.text {
+			t.Errorf("%q, want %q", s, test.text)
+		}
+		if d := test.policy.maxWait(); d != test.wait {
+			t.Errorf("%v waits %v", test.policy, d)
+		}
+	}
+	if (OverloadPolicy{}) != OverloadWait(10*time.Second) {
+		t.Error("the zero value is not OverloadWait(10s)")
+	}
+}
+
+func TestProtocolBudgetsHaveDefaults(t *testing.T) {
+	var p Protocol
+	if in, out := p.inboxBytes(), p.outboxBytes(); in != 4<<20 || out != 1<<20 {
+		t.Errorf("defaults %d, %d", in, out)
+	}
+	p.InboxBytes, p.OutboxBytes = 1, 2
+	if in, out := p.inboxBytes(), p.outboxBytes(); in != 1 || out != 2 {
+		t.Errorf("set to 1, 2: %d, %d", in, out)
+	}
+	c := Config{}
+	if c.memoryBudget() != 512<<20 {
+		t.Errorf("memory budget %d", c.memoryBudget())
+	}
+}
