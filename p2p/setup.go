@@ -155,7 +155,11 @@ func (r *runningServer) answerHandshake(c *conn, h *halfOpen, deadline time.Time
 	case <-r.ctx.Done():
 		return nil, errServerStopped
 	}
-	defer func() { <-r.workers }()
+	c.bounded.held = true
+	defer func() {
+		c.bounded.held = false
+		<-r.workers
+	}()
 	return c.rlpx.Handshake(r.cfg.PrivateKey)
 }
 
