@@ -23,7 +23,13 @@ func TestSennitRunHoldsLinksToRealGoEthereum(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the test stops the program with SIGTERM, which Windows does not have")
 	}
-	protos := []stack.Serving{serving("alpha", stack.Hold), serving("beta", stack.Hold), serving("gamma", stack.Hold)}
+	payloads := [][]byte{nil, {1}, random(15, 1), random(16, 1), random(17, 1), text(1 << 10), random(64<<10, 1), random(1<<20, 1), text(maxPayload)}
+	results := make(chan error, 6)
+	talk := func(e *stack.End) error {
+		results <- echoAll(e.RW, payloads)
+		return stack.Sink(e)
+	}
+	protos := []stack.Serving{serving("alpha", talk), serving("beta", talk), serving("gamma", talk)}
 	dialed := startHost(t, stack.Geth{}, stack.Config{}, protos...)
 	dialing := startHost(t, stack.Geth{}, stack.Config{NoListen: true}, protos...)
 
@@ -34,28 +40,19 @@ func TestSennitRunHoldsLinksToRealGoEthereum(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%v; the program says:\n%s", err, p.log)
 		}
-		echoThroughProgram(t, p, ends, h == dialed)
+		for _, e := range ends {
+			if e.Peer.ID() != p.node.ID() || !strings.HasPrefix(e.Peer.Fullname(), "sennit/") || e.Peer.Inbound() != (h == dialed) {
+				t.Errorf("the peer is %q, node %v, inbound: %v", e.Peer.Fullname(), e.Peer.ID(), e.Peer.Inbound())
+			}
+		}
 	}
+	await(t, 6, results)
 	p.stop(t)
 	for _, h := range []*stack.Host{dialed, dialing} {
 		if e := awaitEvent(t, h, "drop"); e.Error != "client quitting" {
 			t.Errorf("the link ends with %q", e.Error)
 		}
 	}
-}
-
-// echoThroughProgram sends messages over all protocols of a link at once and wants them back.
-func echoThroughProgram(t *testing.T, p *running, ends []*stack.End, inbound bool) {
-	t.Helper()
-	payloads := [][]byte{nil, {1}, random(15, 1), random(16, 1), random(17, 1), text(1 << 10), random(64<<10, 1), random(1<<20, 1), text(maxPayload)}
-	results := make(chan error, len(ends))
-	for _, e := range ends {
-		if e.Peer.ID() != p.node.ID() || !strings.HasPrefix(e.Peer.Fullname(), "sennit/") || e.Peer.Inbound() != inbound {
-			t.Errorf("the peer is %q, node %v, inbound: %v", e.Peer.Fullname(), e.Peer.ID(), e.Peer.Inbound())
-		}
-		go func() { results <- echoAll(e.RW, payloads) }()
-	}
-	await(t, len(ends), results)
 }
 
 // running is a `sennit run` that has started.
