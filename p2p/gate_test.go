@@ -33,6 +33,7 @@ func enter(t *testing.T, g *gate, ip string) (*halfOpen, *fakeFD) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	h.enterStage(stageSilent)
 	return h, fd
 }
 
@@ -41,7 +42,7 @@ func TestTheOldestSilentConnectionOfTheSameAddressMakesRoomFirst(t *testing.T) {
 		g := newGate(50)
 		_, other := enter(t, g, "5.0.0.1")
 		spoken, spokenFD := enter(t, g, "127.0.0.1")
-		spoken.enterStage(stageSpoken)
+		spoken.enterStage(stageReady)
 		var flood []*fakeFD
 		for range maxRoomPerAddr - 1 {
 			_, fd := enter(t, g, "127.0.0.1")
@@ -62,7 +63,7 @@ func TestAFullWaitingRoomClosesTheOldestSilentConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(50)
 		first, firstFD := enter(t, g, "5.0.0.1")
-		first.enterStage(stageSpoken)
+		first.enterStage(stageReady)
 		_, second := enter(t, g, "5.0.0.2")
 		for i := range maxWaitingRoom - 2 {
 			enter(t, g, fmt.Sprintf("6.0.%d.%d", i/250, i%250))
@@ -122,7 +123,6 @@ func TestAHandshakeThatStallsLosesItsSlot(t *testing.T) {
 		after time.Duration // until the slot is free; 0: not at all
 	}{
 		{stageLeaving, 0 * time.Second},
-		{stageAuth, minAuthAge},
 		{stageHello, minHelloAge},
 	} {
 		synctest.Test(t, func(t *testing.T) {

@@ -134,11 +134,6 @@ func writeWhile(conn helloConn, code uint64, payload []byte, read func() error) 
 // errBadHello is in the chain of the errors for a first message that is not a valid Hello.
 var errBadHello = errors.New("bad first message")
 
-func isRefused(err error) bool {
-	var refused *refusedError
-	return errors.As(err, &refused)
-}
-
 // readHello reads the first message of the remote node.
 func readHello(conn helloConn) (*hello, error) {
 	code, data, _, err := conn.Read()

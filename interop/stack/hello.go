@@ -47,6 +47,7 @@ type EarlyEnd struct {
 	Data []byte
 }
 
+// Error says what came.
 func (e *EarlyEnd) Error() string {
 	return fmt.Sprintf("message %d (%x) came instead of Hello", e.Code, e.Data)
 }
