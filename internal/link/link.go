@@ -76,6 +76,7 @@ type Link struct {
 	in        Input
 	pings     *rate.Limiter
 	lastByte  time.Time
+	resumed   time.Time // when the link was last held up until, by a full inbox
 	lastPing  time.Time
 	toWake    []*Lane
 	sinceWake int
@@ -115,6 +116,8 @@ func (l *Link) Framing() string { return l.framing.Name() }
 // this side. It must be called once.
 func (l *Link) Run() Cause {
 	l.lastByte, l.lastPing = time.Now(), time.Now()
+	l.in.receivedAt = l.lastByte // of what came before
+	l.bytesIn.Add(uint64(len(l.in.unread)))
 	l.conn.SetReadDeadline(l.lastByte.Add(pingInterval))
 	tuneSocket(l.conn)
 	err := l.framing.Receive(&l.in, l)
@@ -247,13 +250,16 @@ func (l *Link) tick() error {
 		return *err
 	}
 	now := time.Now()
-	quiet := now.Sub(l.lastByte)
+	heard := l.lastByte
+	if l.resumed.After(heard) {
+		heard = l.resumed // while nothing is read, nothing can be heard
+	}
+	quiet := now.Sub(heard)
 	if quiet >= silence {
 		return fmt.Errorf("nothing received for %v: %w", silence, os.ErrDeadlineExceeded)
 	}
 	if now.Sub(l.lastPing) >= pingInterval {
-		l.lastPing = now
-		l.send.sendAPing()
+		l.ping(now)
 	}
 	l.send.relax()
 	tuneSocket(l.conn)
@@ -264,7 +270,7 @@ func (l *Link) tick() error {
 		}
 	}
 	next := l.lastPing.Add(pingInterval)
-	if dead := l.lastByte.Add(silence); dead.Before(next) {
+	if dead := heard.Add(silence); dead.Before(next) {
 		next = dead
 	}
 	l.conn.SetReadDeadline(next)
@@ -273,6 +279,12 @@ func (l *Link) tick() error {
 		return l.tick()
 	}
 	return nil
+}
+
+// ping has a ping sent; the time is that of its turn.
+func (l *Link) ping(now time.Time) {
+	l.lastPing = now
+	l.send.sendAPing()
 }
 
 // pinged runs when a ping is about to be written.
