@@ -32,6 +32,9 @@ const (
 	// handshake at once in every implementation, so 5 s leave room for two lost packets.
 	helloTimeout = 5 * time.Second
 
+	// rivalTimeout bounds the wait for another connection with the same node.
+	rivalTimeout = 2 * time.Second
+
 	refusalWriteTimeout = time.Second
 	// lingerTimeout is how long we wait, after a Disconnect, for the remote to close the connection. Closing at once
 	// while its Hello is on the way would reset the connection, and the remote might never see the reason.
@@ -56,6 +59,9 @@ func (e *setupError) Unwrap() error { return e.err }
 // place in the gate, nil if it did not come through the listener.
 func (r *runningServer) setup(fd net.Conn, flags connFlag, dest *enode.Node, h *halfOpen) error {
 	c := &conn{fd: fd, bounded: newBoundedFD(fd), seq: linkSeq.Add(1), opened: time.Now(), flags: flags}
+	if dest != nil {
+		c.setupID = dest.ID()
+	}
 	if !r.peers.begin(c) {
 		fd.Close()
 		h.leave()
@@ -135,7 +141,8 @@ func (r *runningServer) handshake(c *conn, dest *enode.Node, h *halfOpen) error 
 // answerHandshake is the handshake of an inbound connection. Its elliptic curve operations cost most of a millisecond of
 // CPU, so only as many run at a time as there are CPUs, and none of those waits for the remote.
 func (r *runningServer) answerHandshake(c *conn, h *halfOpen, deadline time.Time) (*ecdsa.PublicKey, error) {
-	if err := c.bounded.awaitFirst(); err != nil {
+	h.enterStage(stageSilent)
+	if err := c.bounded.awaitAuth(r.cfg.LegacyHandshake); err != nil {
 		return nil, err
 	}
 	if h != nil {
@@ -143,10 +150,6 @@ func (r *runningServer) answerHandshake(c *conn, h *halfOpen, deadline time.Time
 			return nil, err
 		}
 	}
-	if err := c.bounded.awaitAuth(r.cfg.LegacyHandshake); err != nil {
-		return nil, err
-	}
-	h.enterStage(stageCrypto)
 	select {
 	case r.workers <- struct{}{}:
 	case <-r.ctx.Done():
@@ -165,11 +168,34 @@ func (r *runningServer) admit(c *conn, theirs *hello) ([]matchedProtocol, *peerE
 	if len(r.cfg.Protocols) > 0 && len(matched) == 0 {
 		return nil, nil, DiscUselessPeer
 	}
-	entry, err := r.peers.admit(c)
+	entry, err := r.awaitRival(c)
 	if err != nil {
 		return nil, nil, err
 	}
 	return matched, entry, nil
+}
+
+// awaitRival registers c. When two nodes dial each other at the same time, each must refuse one of the two connections,
+// and if they don't refuse the same one they lose both. So both prefer the one that was dialed by the node with the lower
+// ID: the other one waits until that has become a peer or failed. Waiting never refuses anybody, so with an
+// implementation that takes what comes first (go-ethereum does) it makes nothing worse.
+func (r *runningServer) awaitRival(c *conn) (*peerEntry, error) {
+	timeout := time.NewTimer(rivalTimeout)
+	defer timeout.Stop()
+	for {
+		entry, rival, err := r.peers.admit(c, true)
+		if rival == nil {
+			return entry, err
+		}
+		select {
+		case <-rival:
+		case <-timeout.C:
+			entry, _, err = r.peers.admit(c, false)
+			return entry, err
+		case <-r.ctx.Done():
+			return nil, DiscQuitting
+		}
+	}
 }
 
 // sendRefusal tells the remote why it is refused, if there is a reason it can be told, and gives it the time to read it.

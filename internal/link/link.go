@@ -116,6 +116,7 @@ func (l *Link) Framing() string { return l.framing.Name() }
 func (l *Link) Run() Cause {
 	l.lastByte, l.lastPing = time.Now(), time.Now()
 	l.conn.SetReadDeadline(l.lastByte.Add(pingInterval))
+	tuneSocket(l.conn)
 	err := l.framing.Receive(&l.in, l)
 	var bye *remoteEnd
 	switch {
@@ -260,6 +261,7 @@ func (l *Link) tick() error {
 		l.send.sendAPing()
 	}
 	l.send.relax()
+	tuneSocket(l.conn)
 	if quiet >= pingInterval {
 		for _, lane := range l.lanes {
 			lane.slab.shrink()

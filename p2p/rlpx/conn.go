@@ -10,11 +10,11 @@
 // the same point multiplications as a packet that is right: where a packet yields no point, the generator stands in for
 // it. A remote thus cannot use the recipient as an oracle that tells a bad point from a bad tag from a bad signature.
 //
-// # Which multiplications are constant-time
+// # Arithmetic on the curve
 //
-// All operations with the static key, and every Diffie-Hellman operation, go through go-ethereum's crypto package, which
-// with cgo is libsecp256k1 and constant-time. Only the public halves of ephemeral keys are made with a faster
-// multiplication whose time depends on the key; see keypair.go for why that is enough.
+// Everything that touches a private key goes through go-ethereum's crypto package, which with cgo is libsecp256k1 and
+// constant-time. Coordinates that come from outside are compared with the field's prime, and points put into the curve's
+// equation, before that package sees them.
 package rlpx
 
 import (
