@@ -115,6 +115,8 @@ func (l *Link) Framing() string { return l.framing.Name() }
 // this side. It must be called once.
 func (l *Link) Run() Cause {
 	l.lastByte, l.lastPing = time.Now(), time.Now()
+	l.in.receivedAt = l.lastByte // of what came before
+	l.bytesIn.Add(uint64(len(l.in.unread)))
 	l.conn.SetReadDeadline(l.lastByte.Add(pingInterval))
 	tuneSocket(l.conn)
 	err := l.framing.Receive(&l.in, l)
