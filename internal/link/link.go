@@ -138,9 +138,13 @@ func (l *Link) Run() Cause {
 }
 
 // End ends the link from this side with the given reason, which the remote is told after everything accepted so far has
-// been sent. It never blocks. The first end of a link is the one that counts, but lanes read nothing more after this.
+// been sent. It never blocks. The first end of a link is the one that counts, but lanes read nothing more after this;
+// unless it is only the end of one protocol, which must not cost the others what had arrived before the link ended.
 func (l *Link) End(reason uint8, err error, protocol string) {
-	l.end(Cause{Err: err, Side: trace.SideLocal, Reason: reason, Sent: reason != reasonNetworkError, Protocol: protocol})
+	first := l.end(Cause{Err: err, Side: trace.SideLocal, Reason: reason, Sent: reason != reasonNetworkError, Protocol: protocol})
+	if !first && protocol != "" {
+		return
+	}
 	for _, lane := range l.lanes {
 		lane.in.end(io.EOF, true)
 	}
@@ -149,10 +153,10 @@ func (l *Link) End(reason uint8, err error, protocol string) {
 // reasonNetworkError is never told to a remote.
 const reasonNetworkError = 1
 
-// end sets the cause and makes the reader return.
-func (l *Link) end(c Cause) {
+// end sets the cause and makes the reader return, unless there is a cause already.
+func (l *Link) end(c Cause) (first bool) {
 	if !l.cause.CompareAndSwap(nil, &c) {
-		return
+		return false
 	}
 	close(l.ending)
 	l.conn.SetReadDeadline(time.Unix(1, 0))
@@ -160,6 +164,7 @@ func (l *Link) end(c Cause) {
 	for _, lane := range l.lanes {
 		lane.in.end(io.EOF, false)
 	}
+	return true
 }
 
 // farewell sends what is still to be sent and closes the connection, in bounded time.
