@@ -18,6 +18,10 @@ var (
 	errHeldUp      = errors.New("held the link up for too long")
 )
 
+// maxExpansion is how many bytes one byte of a Snappy block can become, at most: three bytes copy up to 64. Whoever claims
+// more is not worth the memory to find out.
+const maxExpansion = 22
+
 // wakeEvery is how many messages are put into inboxes, at most, before the protocols that sleep are woken: fewer
 // wake-ups while many messages come, and hardly any delay.
 const wakeEvery = 16
@@ -55,6 +59,9 @@ func (l *Link) payloadSize(payload []byte) (int, error) {
 	size, err := snappy.DecodedLen(payload)
 	if err != nil {
 		return 0, errSnappy
+	}
+	if size > len(payload)*maxExpansion {
+		return 0, fmt.Errorf("%w: %d bytes cannot become %d", errSnappy, len(payload), size)
 	}
 	if size > MaxMessage {
 		return 0, fmt.Errorf("%w: %d bytes decompressed, at most %d", ErrTooBig, size, MaxMessage)
