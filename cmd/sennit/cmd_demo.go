@@ -47,7 +47,7 @@ func newDemo() *cobra.Command {
 		Example: `  sennit demo
   sennit demo --seconds 20 --policy drop-oldest
   sennit demo --policy wait --wait 2s`,
-		Args: cobra.NoArgs,
+		Args: wants(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			chosen, err := parsePolicy(policy, wait)
 			if err == nil && (seconds <= 0 || seconds > 3600) {
