@@ -76,6 +76,7 @@ type Link struct {
 	in        Input
 	pings     *rate.Limiter
 	lastByte  time.Time
+	resumed   time.Time // when the link was last held up until, by a full inbox
 	lastPing  time.Time
 	toWake    []*Lane
 	sinceWake int
@@ -115,6 +116,8 @@ func (l *Link) Framing() string { return l.framing.Name() }
 // this side. It must be called once.
 func (l *Link) Run() Cause {
 	l.lastByte, l.lastPing = time.Now(), time.Now()
+	l.in.receivedAt = l.lastByte // of what came before
+	l.bytesIn.Add(uint64(len(l.in.unread)))
 	l.conn.SetReadDeadline(l.lastByte.Add(pingInterval))
 	tuneSocket(l.conn)
 	err := l.framing.Receive(&l.in, l)
@@ -135,9 +138,13 @@ func (l *Link) Run() Cause {
 }
 
 // End ends the link from this side with the given reason, which the remote is told after everything accepted so far has
-// been sent. It never blocks. The first end of a link is the one that counts, but lanes read nothing more after this.
+// been sent. It never blocks. The first end of a link is the one that counts, but lanes read nothing more after this;
+// unless it is only the end of one protocol, which must not cost the others what had arrived before the link ended.
 func (l *Link) End(reason uint8, err error, protocol string) {
-	l.end(Cause{Err: err, Side: trace.SideLocal, Reason: reason, Sent: reason != reasonNetworkError, Protocol: protocol})
+	first := l.end(Cause{Err: err, Side: trace.SideLocal, Reason: reason, Sent: reason != reasonNetworkError, Protocol: protocol})
+	if !first && protocol != "" {
+		return
+	}
 	for _, lane := range l.lanes {
 		lane.in.end(io.EOF, true)
 	}
@@ -146,10 +153,10 @@ func (l *Link) End(reason uint8, err error, protocol string) {
 // reasonNetworkError is never told to a remote.
 const reasonNetworkError = 1
 
-// end sets the cause and makes the reader return.
-func (l *Link) end(c Cause) {
+// end sets the cause and makes the reader return, unless there is a cause already.
+func (l *Link) end(c Cause) (first bool) {
 	if !l.cause.CompareAndSwap(nil, &c) {
-		return
+		return false
 	}
 	close(l.ending)
 	l.conn.SetReadDeadline(time.Unix(1, 0))
@@ -157,6 +164,7 @@ func (l *Link) end(c Cause) {
 	for _, lane := range l.lanes {
 		lane.in.end(io.EOF, false)
 	}
+	return true
 }
 
 // farewell sends what is still to be sent and closes the connection, in bounded time.
@@ -247,13 +255,16 @@ func (l *Link) tick() error {
 		return *err
 	}
 	now := time.Now()
-	quiet := now.Sub(l.lastByte)
+	heard := l.lastByte
+	if l.resumed.After(heard) {
+		heard = l.resumed // while nothing is read, nothing can be heard
+	}
+	quiet := now.Sub(heard)
 	if quiet >= silence {
 		return fmt.Errorf("nothing received for %v: %w", silence, os.ErrDeadlineExceeded)
 	}
 	if now.Sub(l.lastPing) >= pingInterval {
-		l.lastPing = now
-		l.send.sendAPing()
+		l.ping(now)
 	}
 	l.send.relax()
 	tuneSocket(l.conn)
@@ -264,7 +275,7 @@ func (l *Link) tick() error {
 		}
 	}
 	next := l.lastPing.Add(pingInterval)
-	if dead := l.lastByte.Add(silence); dead.Before(next) {
+	if dead := heard.Add(silence); dead.Before(next) {
 		next = dead
 	}
 	l.conn.SetReadDeadline(next)
@@ -273,6 +284,12 @@ func (l *Link) tick() error {
 		return l.tick()
 	}
 	return nil
+}
+
+// ping has a ping sent; the time is that of its turn.
+func (l *Link) ping(now time.Time) {
+	l.lastPing = now
+	l.send.sendAPing()
 }
 
 // pinged runs when a ping is about to be written.
