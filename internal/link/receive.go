@@ -28,6 +28,7 @@ const wakeEvery = 16
 
 // Deliver implements Sink.
 func (l *Link) Deliver(code uint64, payload []byte) error {
+	l.lastFrame = l.in.receivedAt
 	if code < baseLength {
 		return l.control(code, payload)
 	}
@@ -231,6 +232,7 @@ func (l *Link) assemblyMemory(lane *Lane, n int, code uint64, size int) (*buffer
 
 // DeliverAssembled implements Sink.
 func (l *Link) DeliverAssembled(code uint64, a *Assembly, n int) error {
+	l.lastFrame = l.in.receivedAt
 	if code < baseLength {
 		return l.control(code, nil)
 	}
