@@ -137,7 +137,7 @@ func TestALinkEndsAfter30SecondsOfSilence(t *testing.T) {
 		{"after a message", func(r *raw) []byte { return r.message(16, []byte("the last")) }},
 		{"in a header", func(r *raw) []byte { return r.message(16, nil)[:7] }},
 		{"in a small frame", func(r *raw) []byte { return r.message(16, randomBytes(1000))[:500] }},
-		{"in a large frame", func(r *raw) []byte { return r.message(16, randomBytes(1 << 20))[:500_000] }},
+		{"in a large frame", func(r *raw) []byte { return r.message(16, randomBytes(1<<20))[:500_000] }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
