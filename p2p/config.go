@@ -20,14 +20,14 @@ type Config struct {
 	// PrivateKey is the node's identity, a secp256k1 key. It is required.
 	PrivateKey *ecdsa.PrivateKey `toml:"-"`
 
-	// MaxPeers is how many peers there may be at a time. Trusted nodes are not counted against it.
+	// MaxPeers is how many peers there may be at a time. Trusted nodes are accepted beyond it.
 	MaxPeers int
 
 	// MaxPendingPeers is how many connections may be in their handshake at a time, inbound and outbound each. 0 means
 	// 50.
 	MaxPendingPeers int `toml:",omitempty"`
 
-	// DialRatio is the ratio of all peers to those we dial: of MaxPeers, one in DialRatio is dialed. 0 means 3.
+	// DialRatio says how many of MaxPeers we dial: one in DialRatio. The others are left to those who dial us. 0 means 3.
 	DialRatio int `toml:",omitempty"`
 
 	// NoDiscovery turns both versions of node discovery off.
@@ -75,7 +75,7 @@ type Config struct {
 	// Dialer, if not nil, makes the outbound connections.
 	Dialer NodeDialer `toml:"-"`
 
-	// NoDial turns dialing off, but for static nodes that are added later.
+	// NoDial turns dialing off, that of static nodes too.
 	NoDial bool `toml:",omitempty"`
 
 	// EnableMsgEvents sends subscribers a [PeerEvent] for every message of a protocol. It costs speed.

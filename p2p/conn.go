@@ -28,6 +28,10 @@ type conn struct {
 	opened  time.Time
 	flags   connFlag // through its methods only
 
+	// Guarded by peerSet.mu.
+	setupID enode.ID      // the node, as far as it is known while the connection is set up
+	over    chan struct{} // made by whoever waits for the end of the set-up; closed then
+
 	// Known after the RLPx handshake.
 	node *enode.Node
 
@@ -59,6 +63,7 @@ const legacyAuthSize = 307
 var (
 	errSetupReadLimit = errors.New("remote has sent more than a handshake and a Hello before we knew it")
 	errAuthTooLarge   = errors.New("handshake packet is too large")
+	errAuthIncomplete = errors.New("handshake packet is not complete")
 )
 
 // boundedFD is a socket from which at most so many bytes can be read, and whose first bytes can be waited for.
@@ -66,6 +71,7 @@ type boundedFD struct {
 	net.Conn
 	ahead []byte // read from the socket already
 	left  int    // bytes that may still be read from it
+	held  bool   // none may be read now
 }
 
 func newBoundedFD(fd net.Conn) *boundedFD { return &boundedFD{Conn: fd, left: setupReadLimit} }
@@ -80,7 +86,10 @@ func (b *boundedFD) Read(p []byte) (int, error) {
 }
 
 func (b *boundedFD) readSocket(p []byte) (int, error) {
-	if b.left == 0 && len(p) > 0 {
+	switch {
+	case b.held:
+		return 0, errAuthIncomplete
+	case b.left == 0 && len(p) > 0:
 		return 0, errSetupReadLimit
 	}
 	n, err := b.Conn.Read(p[:min(len(p), b.left)])
@@ -88,23 +97,11 @@ func (b *boundedFD) readSocket(p []byte) (int, error) {
 	return n, err
 }
 
-// awaitFirst waits for the remote to say anything at all; it reads one byte.
-func (b *boundedFD) awaitFirst() error {
-	var first [1]byte
-	n, err := b.readSocket(first[:])
-	if n == 1 {
-		b.ahead = append(b.ahead, first[0])
-		return nil
-	}
-	return err
-}
-
-// awaitAuth waits for the rest of the handshake packet, so that whoever has to decrypt it need not wait. legacy says
-// that it may be one without a size.
+// awaitAuth waits for the whole handshake packet, so that whoever has to decrypt it need not wait. legacy says that it
+// may be one without a size.
 func (b *boundedFD) awaitAuth(legacy bool) error {
 	var prefix [2]byte
-	copy(prefix[:], b.ahead)
-	if _, err := io.ReadFull(readerFunc(b.readSocket), prefix[len(b.ahead):]); err != nil {
+	if _, err := io.ReadFull(readerFunc(b.readSocket), prefix[:]); err != nil {
 		return err
 	}
 	size := int(prefix[0])<<8 | int(prefix[1])

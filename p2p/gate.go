@@ -15,23 +15,22 @@ import (
 // The gate bounds inbound connections that are not peers yet.
 //
 // Connecting costs an attacker nothing, so somebody who connects and says nothing must not keep others out. A connection
-// therefore goes through two bounds. It enters the waiting room, where it costs a socket and a small stack, and where
-// it may stay silent. Once it has said something it needs one of the slots (Config.MaxPendingPeers) to have its
-// handshake read and answered. Whoever arrives when the room is full takes the place of the connection that deserves it
-// least: a silent one, first of the same address if that has more than its share, the oldest first. Whoever speaks when
-// all slots are taken waits for one, and takes it from a handshake that has stalled.
+// therefore goes through two bounds. It enters the waiting room, where it costs a socket, a small stack and a handshake
+// packet of 2 KiB, and where it may stay silent. Once its handshake packet is complete it needs one of the slots
+// (Config.MaxPendingPeers) to have it answered. Whoever arrives when the room is full takes the place of the connection
+// that deserves it least: a silent one, first of the same address if that has more than its share, the oldest first. If
+// there is none, accepting pauses: all in the room make progress then, or give up within handshakeTimeout. Whoever needs
+// a slot when all are taken waits for one, and takes it from somebody whose Hello doesn't come.
 //
 // A dialer sends its handshake along with the last packet of the TCP handshake, so a silent connection is either idle on
 // purpose or delayed by a lost packet; it keeps its place for minSilentAge at least, for which accepting pauses if it
 // must.
 const (
-	maxWaitingRoom = 1024                  // connections; about 5 KiB each, sockets aside
-	maxRoomPerAddr = maxWaitingRoom / 2    // of one IPv4 address or IPv6 /64
-	minSilentAge   = 20 * time.Millisecond // before a silent connection makes room
-
-	minAuthAge  = 250 * time.Millisecond // before a handshake packet that doesn't get complete makes room
-	minHelloAge = time.Second            // before a Hello that doesn't come makes room
-	slotRetry   = 50 * time.Millisecond  // between two looks for a handshake that has stalled
+	maxWaitingRoom = 2048                   // connections; about 8 KiB each at most, sockets aside
+	maxRoomPerAddr = maxWaitingRoom / 2     // of one IPv4 address or IPv6 /64
+	minSilentAge   = 100 * time.Millisecond // before a silent connection makes room
+	minHelloAge    = time.Second            // before a Hello that doesn't come makes room
+	slotRetry      = 50 * time.Millisecond  // between two looks for one that doesn't
 )
 
 var (
@@ -44,13 +43,12 @@ type gateStage uint8
 
 const (
 	stageLeaving gateStage = iota // told to go; we wait for it to read that
-	stageSilent                   // nothing has come
-	stageSpoken                   // has sent something and waits for a slot
-	stageAuth                     // has a slot; its handshake packet is not complete
-	stageCrypto                   // waits for a worker, or is being worked on
+	stageSilent                   // its handshake packet is not complete
+	stageNew                      // accepted just now: its goroutine has not looked what has come yet
+	stageReady                    // waits for a slot
+	stageCrypto                   // has a slot, and waits for a worker or is being worked on
 	stageHello                    // the handshake is done, its Hello has not come
 	stageChecks                   // its Hello has come
-	numStages
 )
 
 type gate struct {
@@ -100,7 +98,7 @@ func roomKey(addr net.Addr) netip.Addr {
 // enter takes a connection into the waiting room, closing another one if there is none. It waits minSilentAge at most,
 // and returns an error only if ctx ends.
 func (g *gate) enter(ctx context.Context, fd net.Conn) (*halfOpen, error) {
-	h := &halfOpen{gate: g, fd: fd, addr: roomKey(fd.RemoteAddr()), gone: make(chan struct{}), stage: stageSilent}
+	h := &halfOpen{gate: g, fd: fd, addr: roomKey(fd.RemoteAddr()), gone: make(chan struct{}), stage: stageNew}
 	for {
 		victim, wait := g.tryEnter(h)
 		if victim != nil {
@@ -129,7 +127,7 @@ func (g *gate) tryEnter(h *halfOpen) (victim *halfOpen, wait time.Duration) {
 		victim, full = g.worstLocked(func(*halfOpen) bool { return true }), true
 	}
 	if full && victim == nil {
-		return nil, minSilentAge // all are in the middle of the handshake
+		return nil, minSilentAge // all are new or in the middle of the handshake
 	}
 	if victim != nil {
 		if age := now.Sub(victim.since); age < minSilentAge {
@@ -143,12 +141,12 @@ func (g *gate) tryEnter(h *halfOpen) (victim *halfOpen, wait time.Duration) {
 	return victim, 0
 }
 
-// worstLocked returns the connection among those without a slot that deserves its place least, or nil.
+// worstLocked returns the connection that deserves its place least, or nil if all are new or make progress.
 func (g *gate) worstLocked(among func(*halfOpen) bool) *halfOpen {
 	var worst *halfOpen
 	for e := g.room.Front(); e != nil; e = e.Next() {
 		h := e.Value.(*halfOpen)
-		if h.stage > stageSpoken || !among(h) || (worst != nil && h.stage >= worst.stage) {
+		if h.stage > stageSilent || !among(h) || (worst != nil && h.stage >= worst.stage) {
 			continue
 		}
 		worst = h
@@ -213,7 +211,7 @@ func (h *halfOpen) commit() error {
 
 // takeSlot waits for a slot until the deadline, and takes one from a stalled handshake if it can.
 func (h *halfOpen) takeSlot(ctx context.Context, deadline time.Time) error {
-	h.enterStage(stageSpoken)
+	h.enterStage(stageReady)
 	select {
 	case h.gate.slots <- struct{}{}:
 		h.gotSlot()
@@ -244,21 +242,20 @@ func (h *halfOpen) takeSlot(ctx context.Context, deadline time.Time) error {
 
 func (h *halfOpen) gotSlot() {
 	h.slot = true
-	h.enterStage(stageAuth)
+	h.enterStage(stageCrypto)
 }
 
-// evictStalled takes the handshake that has stalled most out of the gate and returns it, or nil. The slot becomes free
-// when its goroutine notices.
+// evictStalled takes the connection that uses its slot least out of the gate and returns it, or nil. The slot becomes
+// free when its goroutine notices.
 func (g *gate) evictStalled() *halfOpen {
-	minAge := [numStages]time.Duration{stageAuth: minAuthAge, stageHello: minHelloAge}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := time.Now()
 	var worst *halfOpen
 	for e := g.room.Front(); e != nil; e = e.Next() {
 		h := e.Value.(*halfOpen)
-		stalls := h.stage == stageLeaving || h.stage == stageAuth || h.stage == stageHello
-		if stalls && now.Sub(h.since) >= minAge[h.stage] && (worst == nil || h.stage < worst.stage) {
+		stalls := h.stage == stageLeaving || (h.stage == stageHello && now.Sub(h.since) >= minHelloAge)
+		if stalls && (worst == nil || h.stage < worst.stage) {
 			worst = h
 		}
 	}

@@ -26,6 +26,9 @@ const (
 	maxHelloSize          = 2 << 10 // of a Hello's payload, in bytes
 )
 
+// emptyList is the payload of Ping and Pong. It must not be changed.
+var emptyList = []byte{0xc0}
+
 // hello is the payload of the first message each side sends (rlpx.md, "Hello (0x00)").
 type hello struct {
 	Version    uint64
@@ -60,6 +63,13 @@ type helloConn interface {
 	SetWriteDeadline(time.Time) error
 }
 
+// readLimiter is a helloConn that refuses a message longer than a limit, in bytes of code and payload on the wire, before
+// it takes memory for it; 0 lifts the limit.
+type readLimiter interface{ SetReadLimit(int) }
+
+// maxFirstMessage is the length of the longest Hello with its code.
+const maxFirstMessage = 1 + maxHelloSize
+
 var (
 	errHelloKeyLength = errors.New("its public key is not 64 bytes long")
 	errHelloKeyPoint  = errors.New("its public key is not a point on the curve")
@@ -77,6 +87,10 @@ func (e *refusedError) Unwrap() error { return e.reason }
 // each other, and turns compression on if the remote knows it. It sets the connection's deadlines to timeout from now
 // and clears them at the end. The error, when it is a Disconnect, unwraps to a DiscReason.
 func exchangeHello(conn helloConn, ours *hello, timeout time.Duration) (*hello, error) {
+	if l, ok := conn.(readLimiter); ok {
+		l.SetReadLimit(maxFirstMessage)
+		defer l.SetReadLimit(0)
+	}
 	deadline := time.Now().Add(timeout)
 	conn.SetReadDeadline(deadline)
 	conn.SetWriteDeadline(deadline)
@@ -84,21 +98,13 @@ func exchangeHello(conn helloConn, ours *hello, timeout time.Duration) (*hello, 
 	if err != nil {
 		return nil, fmt.Errorf("encoding our Hello: %w", err)
 	}
-	written := make(chan error, 1)
-	go func() {
-		_, err := conn.Write(helloMsg, payload)
-		written <- err
-	}()
-	theirs, err := readHello(conn)
+	var theirs *hello
+	err = writeWhile(conn, helloMsg, payload, func() (err error) {
+		theirs, err = readHello(conn)
+		return err
+	})
 	if err != nil {
-		conn.SetWriteDeadline(time.Unix(1, 0)) // the exchange has failed: do not let a stuck write hold it up
-		if werr := <-written; werr != nil && !isRefused(err) && !errors.Is(err, errBadHello) {
-			err = fmt.Errorf("%w (writing ours: %w)", err, werr)
-		}
 		return nil, err
-	}
-	if err := <-written; err != nil {
-		return nil, fmt.Errorf("writing our Hello: %w", err)
 	}
 	conn.SetReadDeadline(time.Time{})
 	conn.SetWriteDeadline(time.Time{})
@@ -106,13 +112,27 @@ func exchangeHello(conn helloConn, ours *hello, timeout time.Duration) (*hello, 
 	return theirs, nil
 }
 
+// writeWhile sends a message while read reads what the remote has to say, so that a remote which speaks before it listens
+// is heard. If read fails, a write that is stuck is not waited for, and the connection is fit only to be closed.
+func writeWhile(conn helloConn, code uint64, payload []byte, read func() error) error {
+	written := make(chan error, 1)
+	go func() {
+		_, err := conn.Write(code, payload)
+		written <- err
+	}()
+	if err := read(); err != nil {
+		conn.SetWriteDeadline(time.Unix(1, 0))
+		<-written // what was wrong with it follows from err
+		return err
+	}
+	if err := <-written; err != nil {
+		return fmt.Errorf("writing our message %#x: %w", code, err)
+	}
+	return nil
+}
+
 // errBadHello is in the chain of the errors for a first message that is not a valid Hello.
 var errBadHello = errors.New("bad first message")
-
-func isRefused(err error) bool {
-	var refused *refusedError
-	return errors.As(err, &refused)
-}
 
 // readHello reads the first message of the remote node.
 func readHello(conn helloConn) (*hello, error) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"runtime"
 	"sync"
 	"time"
 
@@ -52,6 +53,7 @@ func (r *runningServer) accepted(fd net.Conn) {
 		return
 	}
 	r.accepts.Go(func() { r.setup(fd, inboundConn, nil, h) })
+	runtime.Gosched() // in a flood, let it look at what has come before the next is accepted
 }
 
 func (r *runningServer) refuseAccepted(fd net.Conn, err error) {

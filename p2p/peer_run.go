@@ -19,19 +19,48 @@ func (p *Peer) run() (cause error, remoteRequested bool) {
 		go p.runProtocol(rw)
 	}
 	c := p.link.Run()
+	if c.Received {
+		c.Err = DiscReason(c.Reason)
+	}
 	p.recordClosed(c)
 	p.running.Wait()
-	if c.Received {
-		return DiscReason(c.Reason), true
-	}
-	return c.Err, false
+	return c.Err, c.Received
 }
 
-// runProtocol is the goroutine of one protocol. What it returns, and a panic, ends the peer.
+// runProtocol is the goroutine of one protocol. However its Run ends, by returning, a panic or runtime.Goexit, that ends
+// the peer; as the last of these leaves nothing but deferred calls, all of it happens in one.
 func (p *Peer) runProtocol(rw *protoRW) {
-	defer p.running.Done()
-	defer rw.lane.Close()
-	err := p.callRun(rw)
+	err := errGoexit
+	returned := false
+	defer func() {
+		if !returned {
+			if value := recover(); value != nil {
+				err = p.panicked(rw, value)
+			}
+		}
+		p.protocolEnded(rw, err)
+		rw.lane.Close()
+		p.running.Done()
+	}()
+	err = rw.Run(p, rw)
+	returned = true
+}
+
+// errGoexit is the end of a protocol that has ended its goroutine instead of returning.
+var errGoexit = errors.New("protocol's goroutine was ended by runtime.Goexit")
+
+// panicked tells the log and the recorder of a panic in Run, whose stack is still there, and returns it as an error.
+func (p *Peer) panicked(rw *protoRW, value any) error {
+	stack := debug.Stack()
+	p.Log().Error("Protocol panicked", "protocol", rw.cap(), "panic", value, "stack", string(stack))
+	if r := p.opts.recorder; r != nil {
+		r.Record(&trace.ProtocolPanicked{Link: p.conn.link(), Protocol: rw.Name, Value: value, Stack: stack})
+	}
+	return fmt.Errorf("protocol panicked: %v", value)
+}
+
+// protocolEnded ends the peer because one of its protocols has ended.
+func (p *Peer) protocolEnded(rw *protoRW, err error) {
 	if rw.lane.Stopped() {
 		// Its end has been dealt with when it was stopped; the others go on.
 		p.Log().Debug("Stopped protocol has returned", "protocol", rw.cap(), "err", err)
@@ -42,30 +71,6 @@ func (p *Peer) runProtocol(rw *protoRW) {
 		err = errProtocolReturned
 	}
 	p.link.End(uint8(reason), err, rw.Name)
-}
-
-// callRun calls the protocol's Run and turns a panic into an error.
-func (p *Peer) callRun(rw *protoRW) (err error) {
-	returned := false
-	defer func() {
-		if returned {
-			return
-		}
-		value := recover()
-		if value == nil {
-			err = errors.New("protocol's goroutine was ended by runtime.Goexit")
-			return
-		}
-		stack := debug.Stack()
-		err = fmt.Errorf("protocol panicked: %v", value)
-		p.Log().Error("Protocol panicked", "protocol", rw.cap(), "panic", value, "stack", string(stack))
-		if r := p.opts.recorder; r != nil {
-			r.Record(&trace.ProtocolPanicked{Link: p.conn.link(), Protocol: rw.Name, Value: value, Stack: stack})
-		}
-	}()
-	err = rw.Run(p, rw)
-	returned = true
-	return err
 }
 
 func (p *Peer) recordOpened() {
@@ -88,7 +93,7 @@ func (p *Peer) recordClosed(c link.Cause) {
 	}
 	s := p.link.Stats()
 	p.opts.recorder.Record(&trace.LinkClosed{
-		Link: p.conn.link(), Cause: c.Err, Side: c.Side, Reason: c.Reason, ReasonSent: c.Sent, ReasonRecved: c.Received,
+		Link: p.conn.link(), Cause: c.Err, Side: c.Side, Reason: c.Reason, ReasonSent: c.Sent, ReasonReceived: c.Received,
 		Protocol: c.Protocol, Lifetime: time.Duration(p.Lifetime()), BytesIn: s.BytesIn, BytesOut: s.BytesOut,
 	})
 }

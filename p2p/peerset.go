@@ -1,6 +1,7 @@
 package p2p
 
 import (
+	"bytes"
 	"sync"
 
 	"github.com/ethereum/go-ethereum/p2p/enode"
@@ -62,15 +63,25 @@ func (s *peerSet) begin(c *conn) bool {
 
 func (s *peerSet) end(c *conn) {
 	s.mu.Lock()
-	delete(s.setups, c)
+	s.endSetupLocked(c)
 	s.mu.Unlock()
 	s.work.Done()
+}
+
+// endSetupLocked takes c out of the connections on their way: it has been refused, or belongs to a peer now.
+func (s *peerSet) endSetupLocked(c *conn) {
+	delete(s.setups, c)
+	if c.over != nil {
+		close(c.over)
+		c.over = nil
+	}
 }
 
 // check returns the DiscReason not to take c as a peer, or nil.
 func (s *peerSet) check(c *conn) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	c.setupID = c.node.ID()
 	return s.checkLocked(c)
 }
 
@@ -96,12 +107,18 @@ func (s *peerSet) checkLocked(c *conn) error {
 }
 
 // admit repeats check and registers c if it passes, so of several connections with a node one is registered. The caller
-// launches it; the entry's life ends with remove and done.
-func (s *peerSet) admit(c *conn) (*peerEntry, error) {
+// launches it; the entry's life ends with remove and done. If patient is true and another connection with the node is on
+// its way that is preferred, nothing happens and the channel is closed at the end of that.
+func (s *peerSet) admit(c *conn, patient bool) (*peerEntry, <-chan struct{}, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.checkLocked(c); err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	if patient {
+		if rival := s.rivalLocked(c); rival != nil {
+			return nil, rival, nil
+		}
 	}
 	e := &peerEntry{conn: c}
 	s.peers[c.node.ID()] = e
@@ -109,7 +126,27 @@ func (s *peerSet) admit(c *conn) (*peerEntry, error) {
 		s.inbound++
 	}
 	s.work.Add(1)
-	return e, nil
+	s.endSetupLocked(c)
+	return e, nil, nil
+}
+
+// rivalLocked looks for a connection with c's node that was dialed by the other side than c and is preferred, which is
+// the one dialed by the node with the lower ID. It returns a channel that is closed when its set-up is over.
+func (s *peerSet) rivalLocked(c *conn) <-chan struct{} {
+	id := c.node.ID()
+	lower := bytes.Compare(s.self[:], id[:]) < 0
+	if inbound := c.flags.is(inboundConn); inbound != lower {
+		return nil // c is the preferred one itself
+	}
+	for o := range s.setups {
+		if o != c && o.setupID == id && o.flags.is(inboundConn) != c.flags.is(inboundConn) {
+			if o.over == nil {
+				o.over = make(chan struct{})
+			}
+			return o.over
+		}
+	}
+	return nil
 }
 
 // launched gives the entry its peer, and reports false if the server is stopping.

@@ -3,6 +3,7 @@ package p2p
 import (
 	"errors"
 
+	"github.com/ethereum/go-ethereum/event"
 	"github.com/ethereum/go-ethereum/p2p/enode"
 
 	"github.com/sennit-net/sennit/internal/link"
@@ -21,7 +22,9 @@ func (rw *protoRW) ReadMsg() (Msg, error) {
 	if err != nil {
 		return Msg{}, err
 	}
-	rw.announce(PeerEventTypeMsgRecv, m.Code, m.Size)
+	if feed := rw.peer.opts.events; feed != nil {
+		rw.announce(feed, PeerEventTypeMsgRecv, m.Code, m.Size)
+	}
 	return Msg{Code: m.Code, Size: m.Size, Payload: m, ReceivedAt: m.ReceivedAt}, nil
 }
 
@@ -36,16 +39,14 @@ func (rw *protoRW) WriteMsg(msg Msg) error {
 		}
 		return err
 	}
-	rw.announce(PeerEventTypeMsgSend, msg.Code, msg.Size)
+	if feed := rw.peer.opts.events; feed != nil {
+		rw.announce(feed, PeerEventTypeMsgSend, msg.Code, msg.Size)
+	}
 	return nil
 }
 
-// announce sends a message event to the server's subscribers, if they want such.
-func (rw *protoRW) announce(what PeerEventType, code uint64, size uint32) {
-	feed := rw.peer.opts.events
-	if feed == nil {
-		return
-	}
+// announce sends a message event to the server's subscribers.
+func (rw *protoRW) announce(feed *event.Feed, what PeerEventType, code uint64, size uint32) {
 	feed.Send(&PeerEvent{
 		Type: what, Peer: rw.peer.ID(), Protocol: rw.Name, MsgCode: &code, MsgSize: &size,
 		LocalAddress: rw.peer.LocalAddr().String(), RemoteAddress: rw.peer.RemoteAddr().String(),

@@ -3,7 +3,6 @@ package p2p
 import (
 	"crypto/ecdsa"
 	"errors"
-	"fmt"
 	"io"
 	"math"
 	"net"
@@ -32,6 +31,9 @@ const (
 	// handshake at once in every implementation, so 5 s leave room for two lost packets.
 	helloTimeout = 5 * time.Second
 
+	// rivalTimeout bounds the wait for another connection with the same node.
+	rivalTimeout = 2 * time.Second
+
 	refusalWriteTimeout = time.Second
 	// lingerTimeout is how long we wait, after a Disconnect, for the remote to close the connection. Closing at once
 	// while its Hello is on the way would reset the connection, and the remote might never see the reason.
@@ -56,6 +58,9 @@ func (e *setupError) Unwrap() error { return e.err }
 // place in the gate, nil if it did not come through the listener.
 func (r *runningServer) setup(fd net.Conn, flags connFlag, dest *enode.Node, h *halfOpen) error {
 	c := &conn{fd: fd, bounded: newBoundedFD(fd), seq: linkSeq.Add(1), opened: time.Now(), flags: flags}
+	if dest != nil {
+		c.setupID = dest.ID()
+	}
 	if !r.peers.begin(c) {
 		fd.Close()
 		h.leave()
@@ -135,7 +140,8 @@ func (r *runningServer) handshake(c *conn, dest *enode.Node, h *halfOpen) error 
 // answerHandshake is the handshake of an inbound connection. Its elliptic curve operations cost most of a millisecond of
 // CPU, so only as many run at a time as there are CPUs, and none of those waits for the remote.
 func (r *runningServer) answerHandshake(c *conn, h *halfOpen, deadline time.Time) (*ecdsa.PublicKey, error) {
-	if err := c.bounded.awaitFirst(); err != nil {
+	h.enterStage(stageSilent)
+	if err := c.bounded.awaitAuth(r.cfg.LegacyHandshake); err != nil {
 		return nil, err
 	}
 	if h != nil {
@@ -143,16 +149,16 @@ func (r *runningServer) answerHandshake(c *conn, h *halfOpen, deadline time.Time
 			return nil, err
 		}
 	}
-	if err := c.bounded.awaitAuth(r.cfg.LegacyHandshake); err != nil {
-		return nil, err
-	}
-	h.enterStage(stageCrypto)
 	select {
 	case r.workers <- struct{}{}:
 	case <-r.ctx.Done():
 		return nil, errServerStopped
 	}
-	defer func() { <-r.workers }()
+	c.bounded.held = true
+	defer func() {
+		c.bounded.held = false
+		<-r.workers
+	}()
 	return c.rlpx.Handshake(r.cfg.PrivateKey)
 }
 
@@ -165,11 +171,34 @@ func (r *runningServer) admit(c *conn, theirs *hello) ([]matchedProtocol, *peerE
 	if len(r.cfg.Protocols) > 0 && len(matched) == 0 {
 		return nil, nil, DiscUselessPeer
 	}
-	entry, err := r.peers.admit(c)
+	entry, err := r.awaitRival(c)
 	if err != nil {
 		return nil, nil, err
 	}
 	return matched, entry, nil
+}
+
+// awaitRival registers c. When two nodes dial each other at the same time, each must refuse one of the two connections,
+// and if they don't refuse the same one they lose both. So both prefer the one that was dialed by the node with the lower
+// ID: the other one waits until that has become a peer or failed. Waiting never refuses anybody, so with an
+// implementation that takes what comes first (go-ethereum does) it makes nothing worse.
+func (r *runningServer) awaitRival(c *conn) (*peerEntry, error) {
+	timeout := time.NewTimer(rivalTimeout)
+	defer timeout.Stop()
+	for {
+		entry, rival, err := r.peers.admit(c, true)
+		if rival == nil {
+			return entry, err
+		}
+		select {
+		case <-rival:
+		case <-timeout.C:
+			entry, _, err = r.peers.admit(c, false)
+			return entry, err
+		case <-r.ctx.Done():
+			return nil, DiscQuitting
+		}
+	}
 }
 
 // sendRefusal tells the remote why it is refused, if there is a reason it can be told, and gives it the time to read it.
@@ -218,15 +247,18 @@ func (r *runningServer) record(ev trace.Event) {
 	}
 }
 
-// setUpOutside is [Server.SetupConn]: a connection that somebody else has made.
+// setUpOutside is [Server.SetupConn]: a connection that somebody else has made. A DiscReason is returned bare, as
+// callers written for go-ethereum compare it.
 func (r *runningServer) setUpOutside(fd net.Conn, flags connFlag, dest *enode.Node) error {
 	if dest == nil {
 		flags |= inboundConn
 	}
-	if err := r.setup(fd, flags, dest, nil); err != nil {
-		return fmt.Errorf("setting up the connection: %w", err)
+	err := r.setup(fd, flags, dest, nil)
+	var se *setupError
+	if errors.As(err, &se) && se.stage == "checks" {
+		return se.err
 	}
-	return nil
+	return err
 }
 
 // publicKeyID returns the node ID that belongs to our own key.

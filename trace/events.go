@@ -26,16 +26,16 @@ type LinkRefused struct {
 
 // LinkClosed is recorded once per LinkOpened, after the link's own goroutines have ended.
 type LinkClosed struct {
-	Link         Link
-	Cause        error         // the first cause; never nil
-	Side         Side          // who brought the end about
-	Reason       uint8         // disconnect reason that crossed the wire; meaningful when ReasonSent or ReasonReceived
-	ReasonSent   bool          // we sent Disconnect
-	ReasonRecved bool          // the remote sent Disconnect
-	Protocol     string        // protocol whose Run brought the end about, or ""
-	Lifetime     time.Duration // since LinkOpened
-	BytesIn      uint64        // on the wire, frames included
-	BytesOut     uint64
+	Link           Link
+	Cause          error         // the first cause; never nil
+	Side           Side          // who brought the end about
+	Reason         uint8         // disconnect reason that crossed the wire; meaningful when ReasonSent or ReasonReceived
+	ReasonSent     bool          // we sent Disconnect
+	ReasonReceived bool          // the remote sent Disconnect
+	Protocol       string        // protocol whose Run brought the end about, or ""
+	Lifetime       time.Duration // since LinkOpened
+	BytesIn        uint64        // on the wire, frames included
+	BytesOut       uint64
 }
 
 // Side tells who ended a link.

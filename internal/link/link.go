@@ -95,6 +95,7 @@ func New(cfg Config) *Link {
 		pings:   rate.NewLimiter(pongsPerSecond, pongBurst),
 	}
 	l.send = sender{conn: cfg.Conn, framing: cfg.Framing, failed: l.writeFailed, pinged: l.pinged}
+	l.send.wake.L = &l.send.mu
 	l.send.loop = l.send.writeLoop
 	l.in = Input{conn: cfg.Conn, unread: cfg.Unread, onRead: l.beforeRead, onBytes: l.received, onTick: l.tick}
 	for _, c := range cfg.Lanes {
@@ -123,6 +124,7 @@ func (l *Link) Run() Cause {
 	if l.writeErr.Load() != nil { // a message was written before this
 		l.conn.SetReadDeadline(l.lastFrame.Add(farewell))
 	}
+	tuneSocket(l.conn)
 	err := l.framing.Receive(&l.in, l)
 	var bye *remoteEnd
 	switch {
@@ -141,9 +143,13 @@ func (l *Link) Run() Cause {
 }
 
 // End ends the link from this side with the given reason, which the remote is told after everything accepted so far has
-// been sent. It never blocks. The first end of a link is the one that counts, but lanes read nothing more after this.
+// been sent. It never blocks. The first end of a link is the one that counts, but lanes read nothing more after this;
+// unless it is only the end of one protocol, which must not cost the others what had arrived before the link ended.
 func (l *Link) End(reason uint8, err error, protocol string) {
-	l.end(Cause{Err: err, Side: trace.SideLocal, Reason: reason, Sent: reason != reasonNetworkError, Protocol: protocol})
+	first := l.end(Cause{Err: err, Side: trace.SideLocal, Reason: reason, Sent: reason != reasonNetworkError, Protocol: protocol})
+	if !first && protocol != "" {
+		return
+	}
 	for _, lane := range l.lanes {
 		lane.in.end(io.EOF, true)
 	}
@@ -152,14 +158,15 @@ func (l *Link) End(reason uint8, err error, protocol string) {
 // reasonNetworkError is never told to a remote.
 const reasonNetworkError = 1
 
-// end sets the cause and makes the reader return.
-func (l *Link) end(c Cause) {
+// end sets the cause and makes the reader return, unless there is a cause already.
+func (l *Link) end(c Cause) (first bool) {
 	if !l.cause.CompareAndSwap(nil, &c) {
-		return
+		return false
 	}
 	close(l.ending)
 	l.conn.SetReadDeadline(time.Unix(1, 0))
 	l.endLanes()
+	return true
 }
 
 // endLanes has the lanes accept nothing more.
@@ -266,6 +273,8 @@ func (l *Link) tick() error {
 	if now.Sub(l.lastPing) >= pingInterval {
 		l.ping(now)
 	}
+	l.send.relax()
+	tuneSocket(l.conn)
 	if !l.carried {
 		for _, lane := range l.lanes {
 			lane.slab.shrink()

@@ -3,6 +3,7 @@ package link
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"time"
 
 	"github.com/golang/snappy"
@@ -17,6 +18,10 @@ var (
 	errOverload    = errors.New("inbox is full")
 	errHeldUp      = errors.New("held the link up for too long")
 )
+
+// maxExpansion is how many bytes one byte of a Snappy block can become, at most: three bytes copy up to 64. Whoever claims
+// more is not worth the memory to find out.
+const maxExpansion = 22
 
 // wakeEvery is how many messages are put into inboxes, at most, before the protocols that sleep are woken: fewer
 // wake-ups while many messages come, and hardly any delay.
@@ -49,10 +54,6 @@ func (l *Link) Deliver(code uint64, payload []byte) error {
 	return nil
 }
 
-// snappyRatio bounds what Snappy can make of a byte: a copy of 64 bytes takes at least three. Nothing is charged, held up
-// or allocated for a block that claims more.
-const snappyRatio = 22
-
 // payloadSize returns how large a payload will be when it is decompressed.
 func (l *Link) payloadSize(payload []byte) (int, error) {
 	if !l.framing.Compress() {
@@ -62,11 +63,11 @@ func (l *Link) payloadSize(payload []byte) (int, error) {
 	if err != nil {
 		return 0, errSnappy
 	}
+	if size > len(payload)*maxExpansion {
+		return 0, fmt.Errorf("%w: %d bytes cannot become %d", errSnappy, len(payload), size)
+	}
 	if size > MaxMessage {
 		return 0, fmt.Errorf("%w: %d bytes decompressed, at most %d", ErrTooBig, size, MaxMessage)
-	}
-	if size > snappyRatio*len(payload) {
-		return 0, errSnappy
 	}
 	return size, nil
 }
@@ -98,8 +99,18 @@ func (l *Link) push(lane *Lane, code uint64, m *Message, wirePayload int) {
 		l.toWake = append(l.toWake, lane)
 	}
 	if l.sinceWake++; l.sinceWake >= wakeEvery {
-		l.wake()
+		l.wakeAndYield()
 	}
+}
+
+// wakeAndYield lets the protocols that sleep and have messages run before the reader goes on: while there is always more
+// to read they would otherwise wait until the scheduler notices, which takes it 10 ms.
+func (l *Link) wakeAndYield() {
+	if len(l.toWake) > 0 {
+		l.wake()
+		runtime.Gosched()
+	}
+	l.sinceWake = 0
 }
 
 // wake wakes the protocols that sleep and have messages.
@@ -268,6 +279,6 @@ func (l *Link) DeliverAssembled(code uint64, a *Assembly, n int) error {
 		m.buf, m.rest = a.take(), payload
 	}
 	l.push(lane, code, m, len(payload))
-	l.wake()
+	l.wakeAndYield()
 	return nil
 }

@@ -2,6 +2,7 @@ package link
 
 import (
 	"net"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,6 +14,9 @@ const (
 	// writeTimeout is how long a write may make no progress; the deadline is moved at most once per deadlineStep.
 	writeTimeout = 20 * time.Second
 	deadlineStep = time.Second
+	// busyGap is how soon the writer must be needed again, after it ran out of work, for it to stay and wait the next
+	// time: starting it anew costs the growth of its stack.
+	busyGap = 5 * time.Millisecond
 )
 
 // sender is the sending half of a link: the outboxes of all lanes, the control messages owed, and the writer.
@@ -28,8 +32,12 @@ type sender struct {
 	bytesOut atomic.Uint64 // on the wire
 
 	mu      sync.Mutex
-	ready   ring[*outbox] // lanes that have segments, in the order of their turns
-	running bool          // a writer runs
+	fresh   ring[*outbox] // lanes that had nothing to send until now; they go first
+	ready   ring[*outbox] // the other lanes, in the order of their turns
+	running bool          // a writer works
+	waiting bool          // a writer waits on wake for running or leaving
+	leaving bool          // a writer that waits is to end
+	wake    sync.Cond     // on mu
 	dead    bool          // nothing is sent any more
 	closing bool          // the writer ends when nothing is queued, with bye as its last frame
 	pong    bool          // a pong is owed; more pings meanwhile add nothing
@@ -43,6 +51,7 @@ type sender struct {
 	vector   net.Buffers      // sealed, to be written
 	writing  net.Buffers      // what is left of vector during a write
 	deadline time.Time        // when the write deadline was last moved
+	idle     time.Time        // when there was last nothing to do
 }
 
 // enqueueLocked queues an encoded message, whose bytes have been reserved, and sees to it that a writer runs.
@@ -50,7 +59,7 @@ func (s *sender) enqueueLocked(o *outbox, b *buffer.Buffer) {
 	o.packLocked(b)
 	if !o.queued {
 		o.queued = true
-		s.ready.push(o)
+		s.fresh.push(o)
 	}
 	s.startLocked()
 }
@@ -60,8 +69,21 @@ func (s *sender) startLocked() {
 		return
 	}
 	s.running = true
+	if s.waiting {
+		s.leaving = false
+		s.wake.Signal()
+		return
+	}
 	s.writers.Add(1)
 	go s.loop()
+}
+
+// relax ends a writer that waits.
+func (s *sender) relax() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.leaving = s.waiting
+	s.wake.Signal()
 }
 
 // oweAPong has a pong sent; it never blocks.
@@ -93,7 +115,7 @@ func (s *sender) close(bye []byte, until time.Time) {
 func (s *sender) drop(lanes []*Lane) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.ready = ring[*outbox]{}
+	s.fresh, s.ready = ring[*outbox]{}, ring[*outbox]{}
 	for _, l := range lanes {
 		l.out.dropLocked()
 	}
@@ -105,6 +127,8 @@ func (s *sender) kill(lanes []*Lane) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.dead = true
+	s.leaving = s.waiting
+	s.wake.Signal()
 }
 
 // refuse makes the lanes' writes fail with err, those that wait included. What they have accepted is still sent.
@@ -116,11 +140,12 @@ func (s *sender) refuse(err error, lanes ...*Lane) {
 	}
 }
 
-// writeLoop seals and writes until nothing is queued.
+// writeLoop seals and writes what is queued. When nothing is, it ends, or waits if that has hardly ever been the case.
 func (s *sender) writeLoop() {
 	defer s.writers.Done()
 	for s.take() {
 		err := s.write()
+		runtime.Gosched() // a long batch must not keep others from the processor until the scheduler notices
 		for i, b := range s.batch {
 			b.Free()
 			s.batch[i] = nil
@@ -137,29 +162,50 @@ func (s *sender) writeLoop() {
 }
 
 // take fills the batch with what goes out next: control messages, then segments of the lanes in turn, about batchSize
-// bytes. It returns false, and the writer must end, when there is nothing.
+// bytes. It returns false when the writer must end.
 func (s *sender) take() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for !s.takeLocked() {
+		if !s.stayLocked() {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *sender) takeLocked() bool {
 	s.pinging = false
 	if s.dead {
-		s.running = false
 		return false
 	}
 	if s.pong || s.ping {
 		s.takeControlLocked()
 	}
 	s.takeLanesLocked()
-	if len(s.batch) > 0 {
-		return true
-	}
-	if s.closing && s.bye != nil {
+	if len(s.batch) == 0 && s.closing && s.bye != nil {
 		s.batch = append(s.batch, s.frame(codeDisconnect, s.bye))
 		s.bye, s.dead = nil, true
-		return true
 	}
+	return len(s.batch) > 0
+}
+
+// stayLocked waits for something to do if there has hardly ever been nothing lately. It returns false when the writer
+// must end.
+func (s *sender) stayLocked() bool {
+	now := time.Now()
+	busy := now.Sub(s.idle) < busyGap
+	s.idle = now
 	s.running = false
-	return false
+	if s.dead || s.closing || !busy {
+		return false
+	}
+	s.waiting = true
+	for !s.running && !s.leaving {
+		s.wake.Wait()
+	}
+	s.waiting, s.leaving = false, false
+	return s.running
 }
 
 func (s *sender) takeControlLocked() {
@@ -182,25 +228,44 @@ func (s *sender) frame(code uint64, payload []byte) *buffer.Buffer {
 	return b
 }
 
-// takeLanesLocked takes segments by deficit round robin: each turn a lane may send a quantum more, and keeps what it
-// does not use while it has something to send, so that lanes get equal shares of bytes however large their messages are.
+// takeLanesLocked takes segments of the lanes in turn.
+//
+// A lane that had nothing to send goes first and leaves at once, so that a message now and then does not wait behind
+// other lanes' queues. After that it takes its turn with the others, by deficit round robin: in each round a lane may
+// send a quantum more, and keeps what it does not use while it has something to send, so that lanes get equal shares of
+// bytes however large their messages are. A lane stays in the round until it has nothing to send when its turn comes;
+// so emptying its queue again and again gains it nothing.
 func (s *sender) takeLanesLocked() {
+	for s.fresh.len() > 0 {
+		o := s.fresh.pop()
+		s.takeTurnLocked(o)
+		s.ready.push(o)
+	}
+	if len(s.batch) > 0 {
+		return
+	}
 	for taken := 0; taken < batchSize && s.ready.len() > 0; {
 		o := s.ready.pop()
-		o.deficit += quantum
-		for o.segments.len() > 0 && len((*o.segments.first()).B) <= o.deficit {
-			b := o.segments.pop()
-			o.deficit -= len(b.B)
-			taken += len(b.B)
-			o.releaseLocked(int64(len(b.B)))
-			s.batch = append(s.batch, b)
-		}
 		if o.segments.len() == 0 {
 			o.deficit, o.queued = 0, false
 			continue
 		}
+		taken += s.takeTurnLocked(o)
 		s.ready.push(o)
 	}
+}
+
+// takeTurnLocked takes what a lane may send in its turn and returns how many bytes that is.
+func (s *sender) takeTurnLocked(o *outbox) (taken int) {
+	o.deficit += quantum
+	for o.segments.len() > 0 && taken+len((*o.segments.first()).B) <= o.deficit {
+		b := o.segments.pop()
+		taken += len(b.B)
+		o.releaseLocked(int64(len(b.B)))
+		s.batch = append(s.batch, b)
+	}
+	o.deficit -= taken
+	return taken
 }
 
 // write seals the batch and writes it, in one call if it is not large.

@@ -6,15 +6,18 @@
 //
 // # What a remote can learn from a failed handshake
 //
-// Everything that can be wrong with a handshake packet ends in [ErrHandshake], without a byte sent in return, and after
-// the same point multiplications as a packet that is right: where a packet yields no point, the generator stands in for
-// it. A remote thus cannot use the recipient as an oracle that tells a bad point from a bad tag from a bad signature.
+// Everything that can be wrong with a handshake packet ends in [ErrHandshake], without a byte sent in return. Except for
+// a size that is refused before the packet is read, that is after the same point multiplications as for a packet that is
+// right: where a packet yields no point, the generator stands in for it. A remote thus cannot use a node as an oracle
+// that tells a bad point from a bad tag or from a bad signature. The price is that nonsense costs a recipient as much as
+// a good packet up to the answer, three multiplications; whoever accepts connections has to limit how many shake hands at
+// a time anyway.
 //
-// # Which multiplications are constant-time
+// # Arithmetic on the curve
 //
-// All operations with the static key, and every Diffie-Hellman operation, go through go-ethereum's crypto package, which
-// with cgo is libsecp256k1 and constant-time. Only the public halves of ephemeral keys are made with a faster
-// multiplication whose time depends on the key; see keypair.go for why that is enough.
+// Everything that touches a private key goes through go-ethereum's crypto package, which with cgo is libsecp256k1 and
+// constant-time. Coordinates that come from outside are compared with the field's prime, and points put into the curve's
+// equation, before that package sees them.
 package rlpx
 
 import (

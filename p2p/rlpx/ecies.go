@@ -47,7 +47,7 @@ func eciesCrypt(key [16]byte, iv, text []byte) {
 }
 
 // eciesSeal encrypts in place for the owner of to: buf holds the plaintext between textOffset and tagSize bytes of room
-// at the end. R is the ephemeral key and must never have been used before.
+// at the end. R must be an ephemeral key of this handshake, and sign nothing.
 func eciesSeal(buf []byte, r *keyPair, to point, info []byte) {
 	end := len(buf) - tagSize
 	buf[0] = uncompressed

@@ -59,7 +59,10 @@ func (c *Conn) initiate(local *identity) (Secrets, error) {
 		return Secrets{}, err
 	}
 	copy(auth.signature[:], signature)
-	r := &newKeyPairs(1)[0]
+	r, err := newKeyPair()
+	if err != nil {
+		return Secrets{}, err
+	}
 	authPacket := sealPacket(authBodySize, auth.encode, r, remote)
 	clear(r.secret[:])
 	if _, err := c.conn.Write(authPacket); err != nil {
@@ -90,20 +93,21 @@ func (c *Conn) receive(local *identity) (Secrets, error) {
 	if err != nil {
 		return Secrets{}, err
 	}
-	keys := newKeyPairs(2)
-	ephemeral, r := &keys[0], &keys[1]
-	defer func() { clear(ephemeral.secret[:]) }()
+	ephemeral, err := newKeyPair()
+	if err != nil {
+		return Secrets{}, err
+	}
+	defer clear(ephemeral.secret[:])
 
 	var ack ackBody
 	rand.Read(ack.nonce[:]) // never fails
 	ephemeral.public.put(ack.ephemeral[:])
 	var ackPacket []byte
 	if auth.plain {
-		ackPacket = sealPlainAck(&ack, r, auth.static)
+		ackPacket = sealPlainAck(&ack, ephemeral, auth.static)
 	} else {
-		ackPacket = sealPacket(ackBodySize, ack.encode, r, auth.static)
+		ackPacket = sealPacket(ackBodySize, ack.encode, ephemeral, auth.static)
 	}
-	clear(r.secret[:])
 	if _, err := c.conn.Write(ackPacket); err != nil {
 		return Secrets{}, err
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"math/big"
 
+	"github.com/decred/dcrd/dcrec/secp256k1/v4"
 	"github.com/ethereum/go-ethereum/crypto"
 )
 
@@ -28,11 +29,21 @@ func parsePoint(b []byte) (point, bool) {
 	if len(b) != pointSize {
 		return generator, false
 	}
-	p := point{new(big.Int).SetBytes(b[:secretSize]), new(big.Int).SetBytes(b[secretSize:])}
-	if !p.valid() {
+	// The coordinates are checked against the prime before anything is computed with them: not all curve code stands
+	// larger ones.
+	var x, y secp256k1.FieldVal
+	if x.SetByteSlice(b[:secretSize]) || y.SetByteSlice(b[secretSize:]) || !onCurve(&x, &y) {
 		return generator, false
 	}
-	return p, true
+	return point{new(big.Int).SetBytes(b[:secretSize]), new(big.Int).SetBytes(b[secretSize:])}, true
+}
+
+// onCurve checks y² = x³ + 7.
+func onCurve(x, y *secp256k1.FieldVal) bool {
+	var left, right secp256k1.FieldVal
+	left.SquareVal(y).Normalize()
+	right.SquareVal(x).Mul(x).AddInt(7).Normalize()
+	return left.Equals(&right)
 }
 
 // parsePrefixedPoint reads the 65 bytes of a public key in uncompressed form.
@@ -48,18 +59,16 @@ func checkKey(key *ecdsa.PublicKey) (point, error) {
 	if key == nil || key.X == nil || key.Y == nil {
 		return generator, ErrBadKey
 	}
-	p := point{key.X, key.Y}
-	if !p.valid() {
+	if key.X.Sign() < 0 || key.Y.Sign() < 0 || key.X.BitLen() > 8*secretSize || key.Y.BitLen() > 8*secretSize {
+		return generator, ErrBadKey
+	}
+	var b [pointSize]byte
+	point{key.X, key.Y}.put(b[:])
+	p, ok := parsePoint(b[:])
+	if !ok {
 		return generator, ErrBadKey
 	}
 	return p, nil
-}
-
-// valid checks the coordinates against the prime before anything is computed with them: not all curve code stands
-// larger ones.
-func (p point) valid() bool {
-	prime := crypto.S256().Params().P
-	return p.x.Sign() >= 0 && p.y.Sign() >= 0 && p.x.Cmp(prime) < 0 && p.y.Cmp(prime) < 0 && crypto.S256().IsOnCurve(p.x, p.y)
 }
 
 // put writes the point's 64 bytes.

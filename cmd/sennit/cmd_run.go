@@ -1,0 +1,104 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/ethereum/go-ethereum/log"
+	"github.com/spf13/cobra"
+
+	"github.com/sennit-net/sennit/cmd/sennit/internal/config"
+	"github.com/sennit-net/sennit/cmd/sennit/internal/node"
+)
+
+const runLong = `Run a node until it is told to stop (SIGINT or SIGTERM; a second one ends it at
+once). Its first line on standard output is its enode URL; the log goes to
+standard error.
+
+The node has a key of its own, which it makes at the first start and keeps in
+the file nodekey below the data directory. It reads the TOML file given with
+--config; flags override the file.
+
+  [node]
+  Name = "my-node"
+  DataDir = "/var/lib/sennit"
+  LogLevel = "info"
+  LogFormat = "json"
+  Caps = ["eth/69/18"]
+
+  [p2p]
+  ListenAddr = ":30303"
+  MaxPeers = 50
+  StaticNodes = ["enode://..."]
+
+Protocols
+  sennit/1   always there: an echo. Code 0, a request with any payload up to
+             1 MiB; code 1, the answer with the same payload. Answers come in
+             the order of the requests. 2 message codes.
+  --cap      holds a link to nodes that speak a protocol this program does not:
+             whatever arrives is read and counted, nothing is ever sent. A node
+             that waits for an answer will end the link when its time is up.
+  --echo     the same, but each message is sent back with its code.
+Two nodes must agree on the number of message codes, which is the LENGTH in
+NAME/VERSION/LENGTH. It may be left out for the public versions of bzz, eth,
+hive, pss, shh, snap and stream.
+
+Exit status: 0 after a stop in good order, 1 if the node could not start, 2 if
+the command line or the configuration is wrong.`
+
+func newRun() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Run a node",
+		Long:  runLong,
+		Example: `  sennit run
+  sennit run --listen 127.0.0.1:0 --nodiscover --static enode://...
+  sennit run --config sennit.toml --log-format json --cap eth/69/18 --cap snap/1`,
+		Args: wants(),
+	}
+	flags := config.Register(cmd.Flags())
+	completeWith(cmd, "log-level", config.LogLevels)
+	completeWith(cmd, "log-format", config.LogFormats)
+	completeWith(cmd, "nat", []string{"any", "none", "upnp", "pmp", "extip:", "stun"})
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		c, err := flags.Config()
+		if err != nil {
+			return usageError(err)
+		}
+		return runNode(cmd, c)
+	}
+	return cmd
+}
+
+func completeWith(cmd *cobra.Command, flag string, values []string) {
+	err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(slices.Clone(values), cobra.ShellCompDirectiveNoFileComp))
+	if err != nil {
+		panic(err) // the flag does not exist: a mistake in this program
+	}
+}
+
+// runNode runs a node until the command's context ends.
+func runNode(cmd *cobra.Command, c *config.Config) error {
+	logger, err := c.Node.Logger(cmd.ErrOrStderr())
+	if err != nil {
+		return usageError(err)
+	}
+	// go-ethereum's packages log to the default where they are not told otherwise.
+	before := log.Root()
+	log.SetDefault(logger)
+	defer log.SetDefault(before)
+
+	n, err := node.New(c, logger)
+	if err != nil {
+		return usageError(err)
+	}
+	if err := n.Start(); err != nil {
+		return err
+	}
+	defer n.Stop()
+	if _, err := fmt.Fprintln(cmd.OutOrStdout(), n.Enode()); err != nil {
+		return err
+	}
+	<-cmd.Context().Done()
+	return nil
+}

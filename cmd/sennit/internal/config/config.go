@@ -1,0 +1,129 @@
+// Package config says how a node is to run: defaults, a TOML file over them, flags over both.
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/ethereum/go-ethereum/log"
+	"github.com/ethereum/go-ethereum/p2p/nat"
+	"github.com/pelletier/go-toml/v2"
+
+	"github.com/sennit-net/sennit/cmd/sennit/internal/version"
+	"github.com/sennit-net/sennit/p2p"
+)
+
+// Config is all that `sennit run` can be told.
+type Config struct {
+	Node Node
+	P2P  p2p.Config
+}
+
+// Node is the [node] section of the file: what concerns the program and not the peer layer.
+type Node struct {
+	Name      string   // client name in Hello
+	DataDir   string   // holds the key and the database of known nodes
+	NodeKey   string   // key file; empty: "nodekey" below DataDir
+	LogLevel  string   // trace, debug, info, warn, error
+	LogFormat string   // text, json
+	Caps      []string // protocols to read and count, never to answer: name/version/length
+	Echo      []string // protocols that send every message back
+}
+
+// Default returns what applies where neither file nor flag says otherwise. DataDir is empty if the system has no
+// configuration directory for the user.
+func Default() Config {
+	c := Config{
+		Node: Node{Name: version.Get().ClientName(), LogLevel: "info", LogFormat: "text"},
+		P2P: p2p.Config{
+			MaxPeers:    50,
+			ListenAddr:  ":30303",
+			NAT:         nat.Any(),
+			DiscoveryV4: true,
+			DiscoveryV5: true,
+		},
+	}
+	if dir, err := os.UserConfigDir(); err == nil {
+		c.Node.DataDir = filepath.Join(dir, "sennit")
+	}
+	return c
+}
+
+// Load reads the TOML file over c: what it does not name stays. A key it does not know is an error, since a misspelt
+// one would be ignored otherwise.
+func (c *Config) Load(file string) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	var sections struct {
+		Node *Node          `toml:"node"`
+		P2P  p2p.ConfigTOML `toml:"p2p"`
+	}
+	sections.Node = &c.Node
+	sections.P2P.From(&c.P2P)
+	if err := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields().Decode(&sections); err != nil {
+		return fmt.Errorf("%s: %s", file, describe(err))
+	}
+	sections.P2P.To(&c.P2P)
+	return nil
+}
+
+// describe adds the place to an error of the TOML library, which keeps it apart.
+func describe(err error) string {
+	var (
+		strict *toml.StrictMissingError
+		decode *toml.DecodeError
+	)
+	switch {
+	case errors.As(err, &strict) && len(strict.Errors) > 0:
+		first := strict.Errors[0]
+		line, _ := first.Position()
+		return fmt.Sprintf("line %d: unknown key %s", line, strings.Join(first.Key(), "."))
+	case errors.As(err, &decode):
+		line, column := decode.Position()
+		return fmt.Sprintf("line %d, column %d: %s", line, column, strings.TrimPrefix(decode.Error(), "toml: "))
+	}
+	return err.Error()
+}
+
+// KeyFile returns the path of the key file.
+func (n Node) KeyFile(defaultName string) (string, error) {
+	switch {
+	case n.NodeKey != "":
+		return n.NodeKey, nil
+	case n.DataDir != "":
+		return filepath.Join(n.DataDir, defaultName), nil
+	}
+	return "", errors.New("no data directory: this system has no configuration directory for you, say one with --datadir")
+}
+
+// LogLevels and LogFormats are the values that [Node.LogLevel] and [Node.LogFormat] may have.
+var (
+	LogLevels  = []string{"trace", "debug", "info", "warn", "error"}
+	LogFormats = []string{"text", "json"}
+)
+
+var slogLevels = []slog.Level{log.LevelTrace, log.LevelDebug, log.LevelInfo, log.LevelWarn, log.LevelError}
+
+// Logger returns a structured logger that writes to w.
+func (n Node) Logger(w io.Writer) (log.Logger, error) {
+	i := slices.Index(LogLevels, n.LogLevel)
+	if i < 0 {
+		return nil, fmt.Errorf("log level %q: want one of %s", n.LogLevel, strings.Join(LogLevels, ", "))
+	}
+	switch n.LogFormat {
+	case "text":
+		return log.NewLogger(log.LogfmtHandlerWithLevel(w, slogLevels[i])), nil
+	case "json":
+		return log.NewLogger(log.JSONHandlerWithLevel(w, slogLevels[i])), nil
+	}
+	return nil, fmt.Errorf("log format %q: want one of %s", n.LogFormat, strings.Join(LogFormats, ", "))
+}

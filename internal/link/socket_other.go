@@ -1,0 +1,8 @@
+//go:build !linux
+
+package link
+
+import "net"
+
+// tuneSocket does nothing: only Linux lets a program bound what the kernel holds of a connection without fixing it.
+func tuneSocket(net.Conn) {}

@@ -1,0 +1,243 @@
+package p2p
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common/mclock"
+)
+
+// fakeFD is a socket that only knows where it comes from and whether it was closed.
+type fakeFD struct {
+	net.Conn
+	addr   net.TCPAddr
+	closed atomic.Bool
+}
+
+func fdFrom(ip string) *fakeFD { return &fakeFD{addr: net.TCPAddr{IP: net.ParseIP(ip), Port: 1}} }
+
+func (f *fakeFD) RemoteAddr() net.Addr { return &f.addr }
+func (f *fakeFD) Close() error         { f.closed.Store(true); return nil }
+
+func enter(t *testing.T, g *gate, ip string) (*halfOpen, *fakeFD) {
+	t.Helper()
+	fd := fdFrom(ip)
+	h, err := g.enter(context.Background(), fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.enterStage(stageSilent)
+	return h, fd
+}
+
+func TestTheOldestSilentConnectionOfTheSameAddressMakesRoomFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(50)
+		_, other := enter(t, g, "5.0.0.1")
+		spoken, spokenFD := enter(t, g, "127.0.0.1")
+		spoken.enterStage(stageReady)
+		var flood []*fakeFD
+		for range maxRoomPerAddr - 1 {
+			_, fd := enter(t, g, "127.0.0.1")
+			flood = append(flood, fd)
+		}
+		time.Sleep(minSilentAge)
+		enter(t, g, "127.0.0.1")
+		if other.closed.Load() || spokenFD.closed.Load() || !flood[0].closed.Load() || flood[1].closed.Load() {
+			t.Error("it was not the oldest silent connection of the address that was closed")
+		}
+		if g.room.Len() != maxRoomPerAddr+1 {
+			t.Errorf("%d connections in the room", g.room.Len())
+		}
+	})
+}
+
+func TestAFullWaitingRoomClosesTheOldestSilentConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(50)
+		first, firstFD := enter(t, g, "5.0.0.1")
+		first.enterStage(stageReady)
+		_, second := enter(t, g, "5.0.0.2")
+		for i := range maxWaitingRoom - 2 {
+			enter(t, g, fmt.Sprintf("6.0.%d.%d", i/250, i%250))
+		}
+		time.Sleep(minSilentAge)
+		enter(t, g, "7.0.0.1")
+		if firstFD.closed.Load() || !second.closed.Load() {
+			t.Errorf("closed the one that spoke: %v, the oldest silent one: %v", firstFD.closed.Load(), second.closed.Load())
+		}
+	})
+}
+
+func TestASilentConnectionKeepsItsPlaceForAMoment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(50)
+		start := time.Now()
+		for range 10 * maxRoomPerAddr {
+			enter(t, g, "127.0.0.1")
+		}
+		if d, want := time.Since(start), 9*minSilentAge; d != want {
+			t.Errorf("%d connections were accepted in %v, want %v", 10*maxRoomPerAddr, d, want)
+		}
+	})
+}
+
+func TestConnectionsThatWaitForASlotKeepTheirPlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(50)
+		for range maxRoomPerAddr {
+			h, _ := enter(t, g, "127.0.0.1")
+			h.enterStage(stageReady)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), handshakeTimeout)
+		defer cancel()
+		if _, err := g.enter(ctx, fdFrom("127.0.0.1")); err == nil {
+			t.Error("one more has been let in")
+		}
+		enter(t, g, "5.0.0.1") // of another address: there is room
+	})
+}
+
+func TestIPv6AddressesOfOneHostCountTogether(t *testing.T) {
+	for _, test := range []struct{ a, b string }{
+		{"2001:db8::1", "2001:db8::ffff:1"}, {"5.0.0.1", "::ffff:5.0.0.1"},
+	} {
+		if a, b := roomKey(&fdFrom(test.a).addr), roomKey(&fdFrom(test.b).addr); a != b {
+			t.Errorf("%s counts as %v, %s as %v", test.a, a, test.b, b)
+		}
+	}
+	if roomKey(&fdFrom("2001:db8::1").addr) == roomKey(&fdFrom("2001:db8:0:1::1").addr) {
+		t.Error("two IPv6 networks count together")
+	}
+}
+
+// fillSlots lets n connections take a slot and enter the stage.
+func fillSlots(t *testing.T, g *gate, n int, stage gateStage) []*halfOpen {
+	t.Helper()
+	var hs []*halfOpen
+	for range n {
+		h, _ := enter(t, g, "5.0.0.1")
+		if err := h.takeSlot(context.Background(), time.Now().Add(handshakeTimeout)); err != nil {
+			t.Fatal(err)
+		}
+		h.enterStage(stage)
+		hs = append(hs, h)
+	}
+	return hs
+}
+
+func TestAHandshakeThatStallsLosesItsSlot(t *testing.T) {
+	for _, test := range []struct {
+		stage gateStage
+		after time.Duration // until the slot is free; 0: not at all
+	}{
+		{stageLeaving, 0 * time.Second},
+		{stageHello, minHelloAge},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			g := newGate(3)
+			for _, h := range fillSlots(t, g, 3, test.stage) {
+				go func() { // as its goroutine would when its socket has been closed
+					<-h.gone
+					h.leave()
+				}()
+			}
+			start := time.Now()
+			late, _ := enter(t, g, "5.0.0.2")
+			if err := late.takeSlot(context.Background(), start.Add(handshakeTimeout)); err != nil {
+				t.Fatal(err)
+			}
+			if d := time.Since(start); d < test.after || d > test.after+slotRetry {
+				t.Errorf("stage %d: took %v to get a slot, want %v", test.stage, d, test.after)
+			}
+			if n := g.room.Len(); n != 3 {
+				t.Errorf("stage %d: %d connections left, want 3", test.stage, n)
+			}
+			g.shed()
+			late.leave()
+			for g.evictStalled() != nil {
+			}
+		})
+	}
+}
+
+func TestAHandshakeThatIsWorkedOnKeepsItsSlot(t *testing.T) {
+	for _, stage := range []gateStage{stageCrypto, stageChecks} {
+		synctest.Test(t, func(t *testing.T) {
+			g := newGate(3)
+			hs := fillSlots(t, g, 3, stage)
+			late, _ := enter(t, g, "5.0.0.2")
+			if err := late.takeSlot(context.Background(), time.Now().Add(handshakeTimeout)); err != errNoSlot {
+				t.Errorf("got %v, want %v", err, errNoSlot)
+			}
+			for _, h := range hs {
+				if h.explain(nil) != nil {
+					t.Error("a handshake was ended")
+				}
+				h.leave()
+			}
+		})
+	}
+}
+
+func TestAConnectionThatWasEvictedDoesNotBecomeAPeer(t *testing.T) {
+	g := newGate(1)
+	h, _ := enter(t, g, "5.0.0.1")
+	g.shed()
+	if err := h.commit(); err != errEvicted {
+		t.Errorf("got %v, want %v", err, errEvicted)
+	}
+	if err := h.explain(errors.New("closed")); err != errEvicted {
+		t.Errorf("explained as %v", err)
+	}
+}
+
+func TestAnAddressConnectsOnceInThirtySeconds(t *testing.T) {
+	clock := new(mclock.Simulated)
+	throttle := newInboundThrottle(clock)
+	addr := netip.MustParseAddr
+	for i, step := range []struct {
+		ip    string
+		after time.Duration
+		want  error
+	}{
+		{ip: "5.0.0.1"},
+		{ip: "5.0.0.1", want: errThrottled},
+		{ip: "5.0.0.2", after: 29 * time.Second},
+		{ip: "5.0.0.1", want: errThrottled},
+		{ip: "5.0.0.1", after: time.Second},
+		{ip: "5.0.0.2", want: errThrottled},
+		{ip: "127.0.0.1"}, {ip: "127.0.0.1"},
+		{ip: "10.0.0.1"}, {ip: "10.0.0.1"},
+		{ip: "169.254.0.1"}, {ip: "169.254.0.1"},
+		{ip: "::1"}, {ip: "::1"},
+	} {
+		clock.Run(step.after)
+		if err := throttle.check(addr(step.ip)); err != step.want {
+			t.Errorf("step %d, %s: got %v, want %v", i, step.ip, err, step.want)
+		}
+	}
+}
+
+func TestTheThrottleForgetsTheOldestAddressWhenItIsFull(t *testing.T) {
+	throttle := newInboundThrottle(new(mclock.Simulated))
+	ip := func(i int) netip.Addr { return netip.AddrFrom4([4]byte{5, byte(i >> 16), byte(i >> 8), byte(i)}) }
+	for i := range maxThrottled + 1 {
+		if err := throttle.check(ip(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(throttle.recent.seen); n != maxThrottled {
+		t.Errorf("%d addresses remembered", n)
+	}
+	if throttle.check(ip(2)) != errThrottled || throttle.check(ip(0)) != nil {
+		t.Error("it was not the oldest address that was forgotten")
+	}
+}
