@@ -7,7 +7,6 @@ import (
 	"net"
 	"os"
 	"sort"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -82,7 +81,6 @@ type Link struct {
 	toWake    []*Lane
 	sinceWake int
 	event     trace.Message // reused for every message that is recorded
-	endOnce   sync.Once
 }
 
 // New returns a link that carries messages once Run is called. Lanes must be in the order of their offsets.
