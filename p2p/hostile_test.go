@@ -143,6 +143,7 @@ func (x *target) recovers(t *testing.T) {
 	t.Helper()
 	until(t, "the end of the attackers", func() bool { return x.PeerCount() == 1 })
 	roundTrips(x.bystander, 10)
+	ping(x.bystander)
 	w := join(t, x.node, "aaa", "bbb")
 	roundTrips(w, 10)
 	w.fd.Close()
