@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"regexp"
 	"testing"
 
@@ -167,7 +168,8 @@ func TestRefusalsAfterHello(t *testing.T) {
 				client := dialClient(t, stack.Geth{}, h, stack.NewKey())
 				hello := stack.NewHello(client.key, 5, alphaCap)
 				c.change(&hello)
-				if _, err := stack.ExchangeHello(client.Conn, hello); err != nil {
+				// A node that ends the connection over a bad Hello may do so before its own is out.
+				if _, err := stack.ExchangeHello(client.Conn, hello); err != nil && (c.want != "" || !errors.Is(err, io.EOF)) {
 					t.Fatal(err)
 				}
 				if got := hex.EncodeToString(client.end(t)); got != c.want {

@@ -63,6 +63,7 @@ const legacyAuthSize = 307
 var (
 	errSetupReadLimit = errors.New("remote has sent more than a handshake and a Hello before we knew it")
 	errAuthTooLarge   = errors.New("handshake packet is too large")
+	errAuthIncomplete = errors.New("handshake packet is not complete")
 )
 
 // boundedFD is a socket from which at most so many bytes can be read, and whose first bytes can be waited for.
@@ -70,6 +71,7 @@ type boundedFD struct {
 	net.Conn
 	ahead []byte // read from the socket already
 	left  int    // bytes that may still be read from it
+	held  bool   // none may be read now
 }
 
 func newBoundedFD(fd net.Conn) *boundedFD { return &boundedFD{Conn: fd, left: setupReadLimit} }
@@ -84,7 +86,10 @@ func (b *boundedFD) Read(p []byte) (int, error) {
 }
 
 func (b *boundedFD) readSocket(p []byte) (int, error) {
-	if b.left == 0 && len(p) > 0 {
+	switch {
+	case b.held:
+		return 0, errAuthIncomplete
+	case b.left == 0 && len(p) > 0:
 		return 0, errSetupReadLimit
 	}
 	n, err := b.Conn.Read(p[:min(len(p), b.left)])

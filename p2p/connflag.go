@@ -31,6 +31,9 @@ func (c *connFlag) set(f connFlag, on bool) {
 	}
 }
 
+// load returns the flag as it is now. Safe for concurrent use.
+func (c *connFlag) load() connFlag { return connFlag(atomic.LoadInt32((*int32)(c))) }
+
 // String lists the bits for logs, as "trusted-inbound"; "conn" when none is set.
 func (c *connFlag) String() string {
 	var names []string

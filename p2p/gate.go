@@ -18,8 +18,9 @@ import (
 // therefore goes through two bounds. It enters the waiting room, where it costs a socket, a small stack and a handshake
 // packet of 2 KiB, and where it may stay silent. Once its handshake packet is complete it needs one of the slots
 // (Config.MaxPendingPeers) to have it answered. Whoever arrives when the room is full takes the place of the connection
-// that deserves it least: a silent one, first of the same address if that has more than its share, the oldest first.
-// Whoever needs a slot when all are taken waits for one, and takes it from somebody whose Hello doesn't come.
+// that deserves it least: a silent one, first of the same address if that has more than its share, the oldest first. If
+// there is none, accepting pauses: all in the room make progress then, or give up within handshakeTimeout. Whoever needs
+// a slot when all are taken waits for one, and takes it from somebody whose Hello doesn't come.
 //
 // A dialer sends its handshake along with the last packet of the TCP handshake, so a silent connection is either idle on
 // purpose or delayed by a lost packet; it keeps its place for minSilentAge at least, for which accepting pauses if it
@@ -140,12 +141,12 @@ func (g *gate) tryEnter(h *halfOpen) (victim *halfOpen, wait time.Duration) {
 	return victim, 0
 }
 
-// worstLocked returns the connection among those without a slot that deserves its place least, or nil.
+// worstLocked returns the connection that deserves its place least, or nil if all are new or make progress.
 func (g *gate) worstLocked(among func(*halfOpen) bool) *halfOpen {
 	var worst *halfOpen
 	for e := g.room.Front(); e != nil; e = e.Next() {
 		h := e.Value.(*halfOpen)
-		if h.stage > stageReady || h.stage == stageNew || !among(h) || (worst != nil && h.stage >= worst.stage) {
+		if h.stage > stageSilent || !among(h) || (worst != nil && h.stage >= worst.stage) {
 			continue
 		}
 		worst = h

@@ -89,6 +89,22 @@ func TestASilentConnectionKeepsItsPlaceForAMoment(t *testing.T) {
 	})
 }
 
+func TestConnectionsThatWaitForASlotKeepTheirPlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(50)
+		for range maxRoomPerAddr {
+			h, _ := enter(t, g, "127.0.0.1")
+			h.enterStage(stageReady)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), handshakeTimeout)
+		defer cancel()
+		if _, err := g.enter(ctx, fdFrom("127.0.0.1")); err == nil {
+			t.Error("one more has been let in")
+		}
+		enter(t, g, "5.0.0.1") // of another address: there is room
+	})
+}
+
 func TestIPv6AddressesOfOneHostCountTogether(t *testing.T) {
 	for _, test := range []struct{ a, b string }{
 		{"2001:db8::1", "2001:db8::ffff:1"}, {"5.0.0.1", "::ffff:5.0.0.1"},

@@ -143,7 +143,7 @@ func (r *runningServer) launch(e *peerEntry, matched []matchedProtocol) {
 	if !r.peers.launched(e, p) {
 		p.Disconnect(DiscQuitting)
 	}
-	r.dialer.peerAdded(c.node.ID(), c.seq, c.flags)
+	r.dialer.peerAdded(c.node.ID(), c.seq, c.flags.load())
 	go r.runPeer(e, p)
 }
 

@@ -62,9 +62,10 @@ func (srv *Server) Start() (err error) {
 }
 
 // Stop ends the server: it closes the listener, tells all peers that we quit, and waits for all that it has started,
-// which includes the Run functions of all protocols. They see their next ReadMsg or WriteMsg fail; a Run that returns
-// not even then keeps Stop from returning, and so does a subscriber that doesn't receive its events. Everything else
-// ends within two seconds. Stop does nothing before Start; called again, it waits like the first call.
+// which includes the Run functions of all protocols; so it must not be called from one. They see their next ReadMsg or
+// WriteMsg fail; a Run that returns not even then keeps Stop from returning, and so does a subscriber that doesn't
+// receive its events. Everything else ends within two seconds. Stop does nothing before Start; called again, it waits
+// like the first call.
 func (srv *Server) Stop() {
 	srv.life.Lock()
 	r := srv.running.Load()

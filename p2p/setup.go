@@ -3,7 +3,6 @@ package p2p
 import (
 	"crypto/ecdsa"
 	"errors"
-	"fmt"
 	"io"
 	"math"
 	"net"
@@ -155,7 +154,11 @@ func (r *runningServer) answerHandshake(c *conn, h *halfOpen, deadline time.Time
 	case <-r.ctx.Done():
 		return nil, errServerStopped
 	}
-	defer func() { <-r.workers }()
+	c.bounded.held = true
+	defer func() {
+		c.bounded.held = false
+		<-r.workers
+	}()
 	return c.rlpx.Handshake(r.cfg.PrivateKey)
 }
 
@@ -244,15 +247,18 @@ func (r *runningServer) record(ev trace.Event) {
 	}
 }
 
-// setUpOutside is [Server.SetupConn]: a connection that somebody else has made.
+// setUpOutside is [Server.SetupConn]: a connection that somebody else has made. A DiscReason is returned bare, as
+// callers written for go-ethereum compare it.
 func (r *runningServer) setUpOutside(fd net.Conn, flags connFlag, dest *enode.Node) error {
 	if dest == nil {
 		flags |= inboundConn
 	}
-	if err := r.setup(fd, flags, dest, nil); err != nil {
-		return fmt.Errorf("setting up the connection: %w", err)
+	err := r.setup(fd, flags, dest, nil)
+	var se *setupError
+	if errors.As(err, &se) && se.stage == "checks" {
+		return se.err
 	}
-	return nil
+	return err
 }
 
 // publicKeyID returns the node ID that belongs to our own key.

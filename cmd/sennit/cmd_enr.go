@@ -21,7 +21,7 @@ Exit status: 0 if it could be decoded and the signature of a record holds, 1 if
 not, 2 for a wrong command line.`,
 		Example: `  sennit enr enr:-IS4QHCYrYZbAKWCBRlAy5zzaDZXJBGkcnh4MHcBFZntXNFrdvJj...
   sennit enr --json enode://ca634cae...@192.0.2.7:30303 | jq .id`,
-		Args: cobra.ExactArgs(1),
+		Args: wants("ENR or ENODE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			report, err := explain.Parse(args[0])
 			if report == nil {

@@ -22,7 +22,8 @@ leave. Shows the client name, the p2p version, the capabilities, what both
 sides share, or the exact reason for which the node refused. No protocol runs.
 
 A node may refuse whoever shares nothing with it as useless, so much is offered
-unless --cap says what: bzz/8, eth/63 to eth/72, hive/8, shh/6, snap/1, stream/8.
+unless --cap says what: bzz/8, eth/63 to eth/72, hive/8, shh/6, snap/1 and
+stream/8.
 
 Exit status: 0 if the node answered, 1 if it refused with a reason, 2 if it
 could not be reached, did not answer as a node, or the command line is wrong.`
@@ -41,7 +42,7 @@ func newHello() *cobra.Command {
 		Example: `  sennit hello enode://ca634cae...@192.0.2.7:30303
   sennit hello --cap eth/69 --timeout 3s enr:-IS4QHCY...
   sennit hello --json enode://... | jq -r .client`,
-		Args: cobra.ExactArgs(1),
+		Args: wants("ENODE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			node, err := enode.Parse(enode.ValidSchemes, args[0])
 			if err != nil {

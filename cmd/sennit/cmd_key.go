@@ -84,7 +84,7 @@ key itself. With --enode print the node's enode URL alone, for a node that
 listens on the given address.`,
 		Example: `  sennit key show ./a.key
   sennit key show ./a.key --enode --ip 192.0.2.7 --port 30303`,
-		Args: cobra.ExactArgs(1),
+		Args: wants("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			key, err := nodekey.Load(args[0])
 			if err != nil {

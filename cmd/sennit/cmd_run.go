@@ -54,10 +54,9 @@ func newRun() *cobra.Command {
 		Example: `  sennit run
   sennit run --listen 127.0.0.1:0 --nodiscover --static enode://...
   sennit run --config sennit.toml --log-format json --cap eth/69/18 --cap snap/1`,
-		Args: cobra.NoArgs,
+		Args: wants(),
 	}
 	flags := config.Register(cmd.Flags())
-	cmd.MarkFlagsMutuallyExclusive("nodekey", "nodekeyhex")
 	completeWith(cmd, "log-level", config.LogLevels)
 	completeWith(cmd, "log-format", config.LogFormats)
 	completeWith(cmd, "nat", []string{"any", "none", "upnp", "pmp", "extip:", "stun"})

@@ -16,7 +16,7 @@ func newVersion() *cobra.Command {
 		Long:  "Print the version of this program, of Go, and of the go-ethereum packages in it.",
 		Example: `  sennit version
   sennit version --json`,
-		Args: cobra.NoArgs,
+		Args: wants(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			info, out := version.Get(), cmd.OutOrStdout()
 			if asJSON {

@@ -52,15 +52,26 @@ func encode(f Framing, code uint64, size int, payload io.Reader) (b *buffer.Buff
 		encoders.Put(e)
 		return b, wire, err
 	}
-	// The payload is read behind the place where it is encoded to.
+	// A small payload is read behind the place where it is encoded to, a large one to memory that is given back at once:
+	// together they may be more than the largest buffer, and would be held until the message has been sent.
 	room := f.Overhead() + encodedSize(size)
-	b = buffer.Get(room + size)
-	raw := b.B[room:]
+	var raw []byte
+	if size <= packedSize {
+		b = buffer.Get(room + size)
+		raw = b.B[room:]
+	} else {
+		own := buffer.Get(size)
+		defer own.Free()
+		raw = own.B
+	}
 	if size > 0 {
 		if _, err = io.ReadFull(payload, raw); err != nil {
 			b.Free()
 			return nil, 0, fmt.Errorf("payload is shorter than the message size of %d bytes: %w", size, err)
 		}
+	}
+	if b == nil {
+		b = buffer.Get(room)
 	}
 	e := encoder{framing: f, code: code, dst: b.B[:0]}
 	e.message(raw)

@@ -111,10 +111,15 @@ func (in *inbox) releaseLocked(c int64) {
 	in.ledger.release(overFloor(before) - overFloor(in.used))
 	if in.need > 0 && (in.used == 0 || in.used+in.need <= in.limit && in.used <= in.limit/4*3) {
 		in.need = 0
-		select {
-		case in.space <- struct{}{}:
-		default:
-		}
+		in.signalSpace()
+	}
+}
+
+// signalSpace has the reader look again, if it waits.
+func (in *inbox) signalSpace() {
+	select {
+	case in.space <- struct{}{}:
+	default:
 	}
 }
 
@@ -187,6 +192,7 @@ func (in *inbox) end(err error, cut bool) {
 		}
 	}
 	in.arrived.Broadcast()
+	in.signalSpace() // the reader may be waiting for memory for a message that nobody wants any more
 }
 
 // ended tells whether nothing more can come in.

@@ -35,11 +35,17 @@ func (g *Ledger) charge(n int64) bool {
 	if g == nil || n <= 0 {
 		return true
 	}
-	if g.used.Add(n) > g.limit {
-		g.release(n)
-		return false
+	for {
+		// Not add first and take back: others would be refused without need, and taking back would wake those who wait,
+		// this one too, again and again.
+		used := g.used.Load()
+		if n > g.limit-used {
+			return false
+		}
+		if g.used.CompareAndSwap(used, used+n) {
+			return true
+		}
 	}
-	return true
 }
 
 // release gives n bytes back and wakes who waits for them.

@@ -18,7 +18,8 @@ import (
 
 const (
 	pingInterval = 15 * time.Second
-	// silence is how long a link may be without a byte from the remote.
+	// silence is how long a link may be without a complete frame from the remote: one that sends a byte now and then could
+	// otherwise keep the memory of a large frame for ever.
 	silence = 30 * time.Second
 	// farewell bounds what is done between the end of a link and its last byte.
 	farewell = time.Second
@@ -75,7 +76,8 @@ type Link struct {
 	// Owned by the reader.
 	in        Input
 	pings     *rate.Limiter
-	lastByte  time.Time
+	lastFrame time.Time // when the last complete frame came
+	resumed   time.Time // when the link was last held up until, by a full inbox
 	lastPing  time.Time
 	toWake    []*Lane
 	sinceWake int
@@ -114,10 +116,10 @@ func (l *Link) Framing() string { return l.framing.Name() }
 // goroutine of the link is left; messages that had arrived may still be read from the lanes, unless the end came from
 // this side. It must be called once.
 func (l *Link) Run() Cause {
-	l.lastByte, l.lastPing = time.Now(), time.Now()
-	l.in.receivedAt = l.lastByte // of what came before
+	l.lastFrame = time.Now()
+	l.lastPing, l.in.receivedAt = l.lastFrame, l.lastFrame
 	l.bytesIn.Add(uint64(len(l.in.unread)))
-	l.conn.SetReadDeadline(l.lastByte.Add(pingInterval))
+	l.conn.SetReadDeadline(l.lastFrame.Add(pingInterval))
 	tuneSocket(l.conn)
 	err := l.framing.Receive(&l.in, l)
 	var bye *remoteEnd
@@ -239,10 +241,7 @@ func (l *Link) beforeRead() error {
 }
 
 // received runs after a read.
-func (l *Link) received(n int, at time.Time) {
-	l.bytesIn.Add(uint64(n))
-	l.lastByte = at
-}
+func (l *Link) received(n int, _ time.Time) { l.bytesIn.Add(uint64(n)) }
 
 // tick runs when the read deadline passes: it pings, notices a dead remote, and gives back memory of busier times. So
 // the link needs no timer.
@@ -254,13 +253,16 @@ func (l *Link) tick() error {
 		return *err
 	}
 	now := time.Now()
-	quiet := now.Sub(l.lastByte)
+	heard := l.lastFrame
+	if l.resumed.After(heard) {
+		heard = l.resumed // while nothing is read, nothing can be heard
+	}
+	quiet := now.Sub(heard)
 	if quiet >= silence {
-		return fmt.Errorf("nothing received for %v: %w", silence, os.ErrDeadlineExceeded)
+		return fmt.Errorf("no complete frame received for %v: %w", silence, os.ErrDeadlineExceeded)
 	}
 	if now.Sub(l.lastPing) >= pingInterval {
-		l.lastPing = now
-		l.send.sendAPing()
+		l.ping(now)
 	}
 	l.send.relax()
 	tuneSocket(l.conn)
@@ -271,7 +273,7 @@ func (l *Link) tick() error {
 		}
 	}
 	next := l.lastPing.Add(pingInterval)
-	if dead := l.lastByte.Add(silence); dead.Before(next) {
+	if dead := heard.Add(silence); dead.Before(next) {
 		next = dead
 	}
 	l.conn.SetReadDeadline(next)
@@ -282,8 +284,17 @@ func (l *Link) tick() error {
 	return nil
 }
 
+// ping has a ping sent; the time is that of its turn.
+func (l *Link) ping(now time.Time) {
+	l.lastPing = now
+	l.send.sendAPing()
+}
+
 // pinged runs when a ping is about to be written.
-func (l *Link) pinged(at time.Time) { l.pingSent.Store(max(1, int64(at.Sub(l.started)))) }
+func (l *Link) pinged(at time.Time) {
+	// One that is unanswered stays: its pong comes first, and would make the newer ping seem fast.
+	l.pingSent.CompareAndSwap(0, max(1, int64(at.Sub(l.started))))
+}
 
 // ponged runs when a pong has come in; one that nothing asked for means nothing.
 func (l *Link) ponged(at time.Time) {

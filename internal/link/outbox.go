@@ -21,33 +21,52 @@ const (
 
 // outbox is the queue of a lane's accepted messages. It belongs to the sender and is guarded by sender.mu.
 type outbox struct {
-	limit    int64
-	room     sync.Cond // on sender.mu; broadcast when used fell, or on the end
-	segments ring[*buffer.Buffer]
-	used     int64 // bytes in segments and reserved for messages that are being encoded
-	blocked  int   // writers that wait for room
-	deficit  int   // bytes the lane may still send in its turn
-	queued   bool  // in sender.ready
-	err      error // why writes fail
-	messages uint64
-	bytes    uint64 // payload, uncompressed
+	limit        int64
+	room         sync.Cond // on sender.mu; broadcast when used fell, or on the end
+	segments     ring[*buffer.Buffer]
+	used         int64 // bytes in segments and reserved for messages that are being encoded
+	blocked      int   // writers that wait for room
+	blockedLarge int   // those of them whose message takes more than half the limit: smaller ones queue behind them
+	deficit      int   // bytes the lane may still send in its turn
+	queued       bool  // in sender.ready
+	err          error // why writes fail
+	messages     uint64
+	bytes        uint64 // payload, uncompressed
 }
 
-// fits tells whether a message of n bytes may be queued: within the limit, or alone.
-func (o *outbox) fits(n int64) bool { return o.used == 0 || o.used+n <= o.limit }
+// fits tells whether a message of n bytes may be queued: within the limit, or alone. Smaller messages do not overtake a
+// large one that waits, for they could keep the outbox too full for it for ever.
+func (o *outbox) fits(n int64) bool {
+	return (o.used == 0 || o.used+n <= o.limit) && (o.blockedLarge == 0 || o.large(n))
+}
+
+func (o *outbox) large(n int64) bool { return n > o.limit/2 }
 
 // reserve waits until n bytes may be queued and counts them as used.
 func (o *outbox) reserveLocked(n int64) error {
 	for o.err == nil && !o.fits(n) {
-		o.blocked++
-		o.room.Wait()
-		o.blocked--
+		o.waitLocked(n)
 	}
 	if o.err != nil {
 		return o.err
 	}
 	o.used += n
 	return nil
+}
+
+// waitLocked waits for room, or the end.
+func (o *outbox) waitLocked(n int64) {
+	o.blocked++
+	if o.large(n) {
+		o.blockedLarge++
+	}
+	o.room.Wait()
+	o.blocked--
+	if o.large(n) {
+		if o.blockedLarge--; o.blockedLarge == 0 {
+			o.room.Broadcast() // for the small ones behind it
+		}
+	}
 }
 
 // releaseLocked takes n bytes off and wakes writers once half the limit is free, so that they come in groups.

@@ -3,6 +3,7 @@ package link
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"time"
 
 	"github.com/golang/snappy"
@@ -18,12 +19,17 @@ var (
 	errHeldUp      = errors.New("held the link up for too long")
 )
 
+// maxExpansion is how many bytes one byte of a Snappy block can become, at most: three bytes copy up to 64. Whoever claims
+// more is not worth the memory to find out.
+const maxExpansion = 22
+
 // wakeEvery is how many messages are put into inboxes, at most, before the protocols that sleep are woken: fewer
 // wake-ups while many messages come, and hardly any delay.
 const wakeEvery = 16
 
 // Deliver implements Sink.
 func (l *Link) Deliver(code uint64, payload []byte) error {
+	l.lastFrame = l.in.receivedAt
 	if code < baseLength {
 		return l.control(code, payload)
 	}
@@ -35,7 +41,7 @@ func (l *Link) Deliver(code uint64, payload []byte) error {
 	if err != nil {
 		return err
 	}
-	if ok, err := l.admit(lane, size); !ok {
+	if ok, err := l.admit(lane, code, size); !ok {
 		return err
 	}
 	m := lane.slab.message(size)
@@ -55,6 +61,9 @@ func (l *Link) payloadSize(payload []byte) (int, error) {
 	size, err := snappy.DecodedLen(payload)
 	if err != nil {
 		return 0, errSnappy
+	}
+	if size > len(payload)*maxExpansion {
+		return 0, fmt.Errorf("%w: %d bytes cannot become %d", errSnappy, len(payload), size)
 	}
 	if size > MaxMessage {
 		return 0, fmt.Errorf("%w: %d bytes decompressed, at most %d", ErrTooBig, size, MaxMessage)
@@ -88,8 +97,18 @@ func (l *Link) push(lane *Lane, code uint64, m *Message, wirePayload int) {
 		l.toWake = append(l.toWake, lane)
 	}
 	if l.sinceWake++; l.sinceWake >= wakeEvery {
-		l.wake()
+		l.wakeAndYield()
 	}
+}
+
+// wakeAndYield lets the protocols that sleep and have messages run before the reader goes on: while there is always more
+// to read they would otherwise wait until the scheduler notices, which takes it 10 ms.
+func (l *Link) wakeAndYield() {
+	if len(l.toWake) > 0 {
+		l.wake()
+		runtime.Gosched()
+	}
+	l.sinceWake = 0
 }
 
 // wake wakes the protocols that sleep and have messages.
@@ -105,17 +124,17 @@ func (l *Link) wake() {
 
 // admit charges a message of size bytes to the lane's inbox. If it does not get in, ok is false: it was dropped, or the
 // lane has been stopped, and the link goes on unless there is an error.
-func (l *Link) admit(lane *Lane, size int) (ok bool, err error) {
+func (l *Link) admit(lane *Lane, code uint64, size int) (ok bool, err error) {
 	v, evicted := lane.in.admit(size)
 	for _, m := range evicted {
-		l.recordDrop(lane, int(m.Size))
+		l.recordDrop(lane, m.Code, int(m.Size))
 		m.Discard()
 	}
 	switch v {
 	case admitted:
 		return true, nil
 	case dropped:
-		l.recordDrop(lane, size)
+		l.recordDrop(lane, code-lane.cfg.Offset, size)
 		return false, nil
 	case refused:
 		return false, nil
@@ -133,11 +152,14 @@ func (l *Link) await(lane *Lane, try func() verdict) (ok bool, err error) {
 	start := time.Now()
 	timer := time.NewTimer(lane.credit.at(start))
 	defer timer.Stop()
+	ping := time.NewTimer(pingInterval - start.Sub(l.lastPing))
+	defer ping.Stop()
 	l.ledger.watch(lane.in.space)
 	defer l.ledger.unwatch(lane.in.space)
 	defer func() {
 		now := time.Now()
 		waited := now.Sub(start)
+		l.resumed = now
 		lane.credit.spend(waited, now)
 		lane.in.addWait(waited)
 		l.record(&trace.Waited{Link: l.id, Protocol: lane.cfg.Name, For: waited})
@@ -151,6 +173,10 @@ func (l *Link) await(lane *Lane, try func() verdict) (ok bool, err error) {
 		}
 		select {
 		case <-lane.in.space:
+		case now := <-ping.C:
+			// The remote must go on hearing from us, or it gives the link up.
+			l.ping(now)
+			ping.Reset(pingInterval)
 		case <-timer.C:
 			l.stop(lane, fmt.Errorf("%w: more than %v", errHeldUp, lane.credit.max))
 			return false, nil
@@ -160,8 +186,8 @@ func (l *Link) await(lane *Lane, try func() verdict) (ok bool, err error) {
 	}
 }
 
-func (l *Link) recordDrop(lane *Lane, size int) {
-	l.record(&trace.Dropped{Link: l.id, Protocol: lane.cfg.Name, Size: uint32(size)})
+func (l *Link) recordDrop(lane *Lane, code uint64, size int) {
+	l.record(&trace.Dropped{Link: l.id, Protocol: lane.cfg.Name, Code: code, Size: uint32(size)})
 }
 
 // Assemble implements Sink.
@@ -174,13 +200,14 @@ func (l *Link) Assemble(code uint64, n int) (*Assembly, error) {
 		return nil, err
 	}
 	return &Assembly{
-		grow: func(_, to int) (*buffer.Buffer, error) { return l.assemblyMemory(lane, to) },
+		grow: func(_, to int) (*buffer.Buffer, error) { return l.assemblyMemory(lane, to, code, n) },
 		done: func(charged int) { l.ledger.release(int64(buffer.ClassSize(charged))) },
 	}, nil
 }
 
 // assemblyMemory charges and returns memory for the first n bytes of a message, or nil if the lane's policy gives it up.
-func (l *Link) assemblyMemory(lane *Lane, n int) (*buffer.Buffer, error) {
+// The message, as it travels, has size bytes of code and payload.
+func (l *Link) assemblyMemory(lane *Lane, n int, code uint64, size int) (*buffer.Buffer, error) {
 	c := int64(buffer.ClassSize(n))
 	try := func() verdict {
 		switch {
@@ -200,8 +227,9 @@ func (l *Link) assemblyMemory(lane *Lane, n int) (*buffer.Buffer, error) {
 		case Stop:
 			l.stop(lane, errOverload)
 		default:
-			lane.in.countDrop(n)
-			l.recordDrop(lane, n)
+			size -= codeSize(code)
+			lane.in.countDrop(size)
+			l.recordDrop(lane, code-lane.cfg.Offset, size)
 		}
 		if err != nil {
 			return nil, err
@@ -215,6 +243,7 @@ func (l *Link) assemblyMemory(lane *Lane, n int) (*buffer.Buffer, error) {
 
 // DeliverAssembled implements Sink.
 func (l *Link) DeliverAssembled(code uint64, a *Assembly, n int) error {
+	l.lastFrame = l.in.receivedAt
 	if code < baseLength {
 		return l.control(code, nil)
 	}
@@ -231,7 +260,7 @@ func (l *Link) DeliverAssembled(code uint64, a *Assembly, n int) error {
 	if err != nil {
 		return err
 	}
-	if ok, err := l.admit(lane, size); !ok {
+	if ok, err := l.admit(lane, code, size); !ok {
 		return err
 	}
 	m := &Message{Size: uint32(size)}
@@ -247,6 +276,6 @@ func (l *Link) DeliverAssembled(code uint64, a *Assembly, n int) error {
 		m.buf, m.rest = a.take(), payload
 	}
 	l.push(lane, code, m, len(payload))
-	l.wake()
+	l.wakeAndYield()
 	return nil
 }

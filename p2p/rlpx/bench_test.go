@@ -1,6 +1,7 @@
 package rlpx
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"net"
 	"testing"
@@ -100,4 +101,37 @@ func BenchmarkKeys(b *testing.B) {
 			}
 		}
 	})
+}
+
+// BenchmarkRefusedAuth measures how long a recipient works on auth packets with different faults: about as long on each.
+func BenchmarkRefusedAuth(b *testing.B) {
+	a := newAttacker(b)
+	good := a.encrypt(b, a.auth(b).encode(nil))
+	offCurve, badTag := bytes.Clone(good), bytes.Clone(good)
+	offCurve[prefixSize+pointSize] ^= 1
+	badTag[len(badTag)-1] ^= 1
+	badKey, badSignature := a.auth(b), a.auth(b)
+	badKey.static[pointSize-1] ^= 1
+	badSignature.signature[signatureSize-1] = 4
+	for _, bench := range []struct {
+		name   string
+		packet []byte
+	}{
+		{"R off the curve", offCurve},
+		{"too short for ECIES", []byte{0, 1, uncompressed}},
+		{"bad tag", badTag},
+		{"no list", a.encrypt(b, make([]byte, 300))},
+		{"static key off the curve", a.encrypt(b, badKey.encode(nil))},
+		{"signature without a key", a.encrypt(b, badSignature.encode(nil))},
+		{"good, but for the answer", good},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			for b.Loop() {
+				_, err := NewConn(says(bench.packet), nil).readAuth(a.node)
+				if (err == nil) != bytes.Equal(bench.packet, good) {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }

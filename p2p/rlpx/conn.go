@@ -6,9 +6,12 @@
 //
 // # What a remote can learn from a failed handshake
 //
-// Everything that can be wrong with a handshake packet ends in [ErrHandshake], without a byte sent in return, and after
-// the same point multiplications as a packet that is right: where a packet yields no point, the generator stands in for
-// it. A remote thus cannot use the recipient as an oracle that tells a bad point from a bad tag from a bad signature.
+// Everything that can be wrong with a handshake packet ends in [ErrHandshake], without a byte sent in return. Except for
+// a size that is refused before the packet is read, that is after the same point multiplications as for a packet that is
+// right: where a packet yields no point, the generator stands in for it. A remote thus cannot use a node as an oracle
+// that tells a bad point from a bad tag or from a bad signature. The price is that nonsense costs a recipient as much as
+// a good packet up to the answer, three multiplications; whoever accepts connections has to limit how many shake hands at
+// a time anyway.
 //
 // # Arithmetic on the curve
 //

@@ -47,35 +47,38 @@ func Register(fs *pflag.FlagSet) *Flags {
 func (f *Flags) registerProgram() {
 	fs := f.fs
 	fs.StringVar(&f.file, "config", "", "TOML `FILE` with the sections [node] and [p2p]; flags override it")
-	fs.StringVar(&f.dataDir, "datadir", "", "`DIR`ectory of the key and the node database (default: sennit below your configuration directory)")
+	fs.StringVar(&f.dataDir, "datadir", "", "directory `DIR` of the key and the node database (default: sennit below your configuration directory)")
 	fs.StringVar(&f.nodeKey, "nodekey", "", "key `FILE` (default: nodekey below the data directory, made if missing)")
 	fs.StringVar(&f.nodeKeyHex, "nodekeyhex", "", "the key itself, 64 `HEX` digits; others can see it in the list of processes, so for tests only")
-	fs.StringVar(&f.name, "name", "", "client `NAME` told to peers (default: sennit/version/platform/go)")
+	fs.StringVar(&f.name, "name", "", "client name `NAME` told to peers (default: sennit/version/platform/go)")
 
-	fs.StringVar(&f.logLevel, "log-level", "info", "least `LEVEL` to log: trace, debug, info, warn, error")
-	fs.StringVar(&f.logFormat, "log-format", "text", "`FORM` of the log: text, json")
+	fs.StringVar(&f.logLevel, "log-level", "info", "least level `LEVEL` to log: trace, debug, info, warn, error")
+	fs.StringVar(&f.logFormat, "log-format", "text", "form `FORM` of the log: text, json")
 }
 
 func (f *Flags) registerPeers() {
 	fs := f.fs
-	fs.StringVar(&f.listen, "listen", ":30303", "TCP and UDP `ADDR`ess to listen on; empty: do not listen")
-	fs.StringVar(&f.nat, "nat", "any", "`HOW` to be reachable behind a gateway: any, none, upnp, pmp[:IP], extip:IP, stun[:HOST]")
-	fs.IntVar(&f.maxPeers, "maxpeers", 50, "`N`umber of peers at most")
-	fs.StringSliceVar(&f.static, "static", nil, "`NODE`s to stay connected to: enode URLs or records")
-	fs.StringSliceVar(&f.trusted, "trusted", nil, "`NODE`s that may always connect")
-	fs.StringVar(&f.netRestrict, "netrestrict", "", "IP networks outside of which nobody is talked to: `CIDR`s with commas between")
+	fs.StringVar(&f.listen, "listen", ":30303", "TCP and UDP address `ADDR` to listen on; empty: do not listen")
+	fs.StringVar(&f.nat, "nat", "any", "how to be reachable behind a gateway, `HOW` is one of any, none, upnp, pmp[:IP], extip:IP, stun[:HOST]")
+	fs.IntVar(&f.maxPeers, "maxpeers", 50, "`N` peers at most")
+	fs.StringSliceVar(&f.static, "static", nil, "`NODE` to stay connected to, an enode URL or a record; may be repeated")
+	fs.StringSliceVar(&f.trusted, "trusted", nil, "`NODE` that may always connect; may be repeated")
+	fs.StringVar(&f.netRestrict, "netrestrict", "", "IP networks `CIDR,CIDR...` outside of which nobody is talked to")
 
-	fs.StringSliceVar(&f.bootnodes, "bootnodes", nil, "`NODE`s discovery starts from (--bootnode is the same)")
+	fs.StringSliceVar(&f.bootnodes, "bootnodes", nil, "`NODE` that discovery starts from; may be repeated (--bootnode is the same)")
 	fs.BoolVar(&f.noDiscovery, "nodiscover", false, "no node discovery")
 	fs.BoolVar(&f.discoveryV4, "v4", true, "discovery v4")
 	fs.BoolVar(&f.discoveryV5, "v5", true, "discovery v5")
 
-	fs.StringSliceVar(&f.caps, "cap", nil, "protocol to read and count, never to answer: `NAME/VERSION/LENGTH`")
-	fs.StringSliceVar(&f.echo, "echo", nil, "protocol that sends every message back with its code: `NAME/VERSION/LENGTH`")
+	fs.StringSliceVar(&f.caps, "cap", nil, "protocol `NAME/VERSION/LENGTH` to read and count, never to answer; may be repeated")
+	fs.StringSliceVar(&f.echo, "echo", nil, "protocol `NAME/VERSION/LENGTH` that sends every message back; may be repeated")
 }
 
 // Config returns the configuration: the defaults, the file if one was given, the flags that were given.
 func (f *Flags) Config() (*Config, error) {
+	if f.fs.Changed("nodekey") && f.fs.Changed("nodekeyhex") {
+		return nil, errors.New("--nodekey and --nodekeyhex: say one of them")
+	}
 	c := Default()
 	if f.file != "" {
 		if err := c.Load(f.file); err != nil {

@@ -1,0 +1,91 @@
+// Package demo shows what isolation between the protocols of one link means: two nodes in one process, one link over
+// 127.0.0.1, and four protocols on it, of which one never reads.
+//
+// `sennit demo` runs it on Sennit. It is a package of its own, and not an internal one, so that a program in another
+// module can run it on another peer layer for comparison: it fills in a [Stack] and calls [Run].
+package demo
+
+import (
+	"errors"
+
+	"github.com/ethereum/go-ethereum/crypto"
+	"github.com/ethereum/go-ethereum/log"
+
+	"github.com/sennit-net/sennit/p2p"
+)
+
+// Stack is a peer layer to show.
+type Stack struct {
+	// Name is what the output calls it.
+	Name string
+
+	// Connect starts two nodes on 127.0.0.1, the dialer with the first list of protocols and the listener with the
+	// second, and has the dialer connect to the listener. It need not wait for the link. A stack without overload
+	// policies ignores that field of the protocols, and their Run functions may be called with a nil peer.
+	Connect func(dialer, listener []p2p.Protocol) (Link, error)
+
+	// MustLive makes it an error of [Run] if the link ends early.
+	MustLive bool
+}
+
+// Link is a link between two nodes that [Stack.Connect] started.
+type Link interface {
+	// Stats returns the counters of the listener's end, or nil if the stack has none or the link has ended.
+	Stats() []p2p.ProtocolStats
+
+	// Close stops both nodes and waits for them.
+	Close()
+}
+
+// Sennit returns the peer layer of this module.
+func Sennit() Stack {
+	return Stack{Name: "Sennit", Connect: connectSennit, MustLive: true}
+}
+
+type sennitLink struct{ dialer, listener *p2p.Server }
+
+func connectSennit(dialer, listener []p2p.Protocol) (Link, error) {
+	l := &sennitLink{}
+	var err error
+	if l.listener, err = startSennit("listener", "127.0.0.1:0", listener); err != nil {
+		return nil, err
+	}
+	if l.dialer, err = startSennit("dialer", "", dialer); err != nil {
+		l.listener.Stop()
+		return nil, err
+	}
+	l.dialer.AddPeer(l.listener.Self())
+	return l, nil
+}
+
+func startSennit(name, addr string, protocols []p2p.Protocol) (*p2p.Server, error) {
+	key, err := crypto.GenerateKey()
+	if err != nil {
+		return nil, err
+	}
+	server := &p2p.Server{Config: p2p.Config{
+		PrivateKey:  key,
+		Name:        "sennit-demo/" + name,
+		MaxPeers:    10,
+		NoDiscovery: true,
+		ListenAddr:  addr,
+		Protocols:   protocols,
+		Logger:      log.NewLogger(log.DiscardHandler()),
+	}}
+	if err := server.Start(); err != nil {
+		return nil, errors.Join(errors.New("starting the "+name), err)
+	}
+	return server, nil
+}
+
+func (l *sennitLink) Stats() []p2p.ProtocolStats {
+	if peers := l.listener.Peers(); len(peers) > 0 {
+		return peers[0].Stats().Protocols
+	}
+	return nil
+}
+
+func (l *sennitLink) Close() {
+	l.dialer.Stop()
+	l.listener.Stop()
+}
