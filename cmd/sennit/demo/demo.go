@@ -63,6 +63,9 @@ func play(ctx context.Context, p *printer, o Options, stack Stack) (*snapshot, e
 	defer link.Close()
 	defer w.end(nil) // first: the Run functions that wait for it would hold Close up
 	if err := w.await(connectLimit); err != nil {
+		if errors.Is(err, errLinkEnded) {
+			err = trueCause(link, err)
+		}
 		return nil, err
 	}
 
@@ -86,11 +89,20 @@ func play(ctx context.Context, p *printer, o Options, stack Stack) (*snapshot, e
 				return nil, context.Cause(ctx)
 			}
 			final := w.take(stack.Name, start, time.Now(), nil, nil)
-			final.ended = context.Cause(w.ctx)
+			final.ended = trueCause(link, context.Cause(w.ctx))
 			p.finish(final, o.Duration)
 			return final, nil
 		}
 	}
+}
+
+// trueCause returns an errLinkEnded that says why: what the link knows, or else what a protocol noticed, which is mostly
+// no more than an end of file.
+func trueCause(link Link, noticed error) error {
+	if cause := link.Cause(); cause != nil {
+		return fmt.Errorf("%w: %w", errLinkEnded, cause)
+	}
+	return noticed
 }
 
 // printer writes to w and keeps the first error.

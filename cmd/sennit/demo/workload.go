@@ -27,8 +27,14 @@ const (
 	echoLength
 )
 
-// errLinkEnded is the cause of an end that no one asked for.
-var errLinkEnded = errors.New("the link ended")
+var (
+	// errLinkEnded is the cause of an end that no one asked for.
+	errLinkEnded = errors.New("the link ended")
+
+	// errOver is what Run functions return when the workload has ended, so that the end of a link for which they are the
+	// reason is not taken for what ended the workload.
+	errOver = errors.New("the demonstration is over")
+)
 
 // strand is one of the protocols on the link. Its counters are added to by the Run functions and may be read at any time.
 type strand struct {
@@ -168,6 +174,9 @@ func (w *workload) watched(name string, run func(p2p.MsgReadWriter) error) func(
 		default: // a second link, which nobody waits for
 		}
 		err := run(rw)
+		if err == nil {
+			return errOver
+		}
 		w.end(fmt.Errorf("%w: %s: %v", errLinkEnded, name, err)) // a no-op after the end
 		return err
 	}
