@@ -38,7 +38,11 @@ func Run(ctx context.Context, w io.Writer, o Options, stacks ...Stack) error {
 		errs     []error
 	)
 	for _, stack := range stacks {
-		p.printf("%s: two nodes, one link over 127.0.0.1, four protocols; stuck never reads (policy of its inbox: %v)\n", stack.Name, o.Policy)
+		policy := "no policy"
+		if stack.Policies {
+			policy = "policy of its inbox: " + o.Policy.String()
+		}
+		p.printf("%s: two nodes, one link over 127.0.0.1, four protocols; stuck never reads (%s)\n", stack.Name, policy)
 		final, err := play(ctx, p, o, stack)
 		if err != nil {
 			return errors.Join(fmt.Errorf("%s: %w", stack.Name, err), p.err)

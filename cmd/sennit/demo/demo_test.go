@@ -129,7 +129,7 @@ func TestTheEndThatKnowsTheCauseIsBelieved(t *testing.T) {
 	oops := errors.New("oops")
 	theirs := trace.LinkClosed{Link: trace.Link{Inbound: true}, Cause: p2p.DiscSubprotocolError, Side: trace.SideRemote}
 	ours := trace.LinkClosed{Cause: oops, Side: trace.SideLocal, Protocol: "bulk", Reason: 16, ReasonSent: true}
-	over := trace.LinkClosed{Link: trace.Link{Inbound: true}, Cause: errOver, Side: trace.SideLocal, Protocol: "stuck", ReasonSent: true}
+	over := trace.LinkClosed{Link: trace.Link{Inbound: true}, Cause: ErrOver, Side: trace.SideLocal, Protocol: "stuck", ReasonSent: true}
 	later := trace.LinkClosed{Cause: errors.New("of a later link"), Side: trace.SideNetwork}
 	for _, tt := range []struct {
 		ends []trace.LinkClosed

@@ -44,7 +44,7 @@ func (r *endRecorder) Record(event trace.Event) {
 // broughtAbout tells whether the cause that e names is the first one: the other end only knows what it was told, and our
 // own Run functions return because something else has ended the link.
 func broughtAbout(e *trace.LinkClosed) bool {
-	return e.Side != trace.SideRemote && !errors.Is(e.Cause, errOver)
+	return e.Side != trace.SideRemote && !errors.Is(e.Cause, ErrOver)
 }
 
 // cause returns why the link ended, or nil if that does not become known in time.
@@ -63,7 +63,7 @@ func (r *endRecorder) cause() error {
 		}
 	}
 	for i := range r.ends {
-		if !errors.Is(r.ends[i].Cause, errOver) {
+		if !errors.Is(r.ends[i].Cause, ErrOver) {
 			return describeEnd(&r.ends[i])
 		}
 	}

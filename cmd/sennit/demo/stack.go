@@ -25,6 +25,9 @@ type Stack struct {
 	// policies ignores that field of the protocols, and their Run functions may be called with a nil peer.
 	Connect func(dialer, listener []p2p.Protocol) (Link, error)
 
+	// Policies says that the stack has overload policies.
+	Policies bool
+
 	// MustLive makes it an error of [Run] if the link ends early.
 	MustLive bool
 }
@@ -44,7 +47,7 @@ type Link interface {
 
 // Sennit returns the peer layer of this module.
 func Sennit() Stack {
-	return Stack{Name: "Sennit", Connect: connectSennit, MustLive: true}
+	return Stack{Name: "Sennit", Connect: connectSennit, Policies: true, MustLive: true}
 }
 
 type sennitLink struct {

@@ -27,14 +27,12 @@ const (
 	echoLength
 )
 
-var (
-	// errLinkEnded is the cause of an end that no one asked for.
-	errLinkEnded = errors.New("the link ended")
+// errLinkEnded is the cause of an end that no one asked for.
+var errLinkEnded = errors.New("the link ended")
 
-	// errOver is what Run functions return when the workload has ended, so that the end of a link for which they are the
-	// reason is not taken for what ended the workload.
-	errOver = errors.New("the demonstration is over")
-)
+// ErrOver is what the Run functions that [Stack.Connect] is given return when the demonstration has ended already. A link
+// that ends for this reason at one end has another, earlier cause, which the other end may know.
+var ErrOver = errors.New("the demonstration is over")
 
 // strand is one of the protocols on the link. Its counters are added to by the Run functions and may be read at any time.
 type strand struct {
@@ -175,7 +173,7 @@ func (w *workload) watched(name string, run func(p2p.MsgReadWriter) error) func(
 		}
 		err := run(rw)
 		if err == nil {
-			return errOver
+			return ErrOver
 		}
 		w.end(fmt.Errorf("%w: %s: %v", errLinkEnded, name, err)) // a no-op after the end
 		return err

@@ -2,6 +2,8 @@ package main
 
 import (
 	"errors"
+	"io"
+	"slices"
 	"time"
 
 	"github.com/ethereum/go-ethereum/crypto"
@@ -60,23 +62,35 @@ func connectGeth(dialer, listener []p2p.Protocol) (demo.Link, error) {
 // Stats implements [demo.Link]; there are no counters.
 func (l *gethLink) Stats() []p2p.ProtocolStats { return nil }
 
-// causeLimit is how long the first of the two servers may take to report the end of its peer.
+// causeLimit is how long the two servers may take to report the end of their peers.
 const causeLimit = 3 * time.Second
 
-// Cause implements [demo.Link]: the reason in the drop event of the server that dropped its peer first.
+// hearsay are the reasons of a server that ends a link because the other one has, or because the demonstration has.
+var hearsay = []string{demo.ErrOver.Error(), geth.DiscSubprotocolError.Error(), io.EOF.Error()}
+
+// Cause implements [demo.Link]: the reason in the servers' drop events, of the first that knows more than hearsay.
 func (l *gethLink) Cause() error {
 	limit := time.NewTimer(causeLimit)
 	defer limit.Stop()
-	for {
+	var heard error
+	for drops := 0; drops < len(l.servers); {
 		select {
 		case e := <-l.events:
-			if e.Type == geth.PeerEventTypeDrop {
+			if e.Type != geth.PeerEventTypeDrop {
+				continue
+			}
+			drops++
+			if !slices.Contains(hearsay, e.Error) {
 				return errors.New(e.Error)
 			}
+			if heard == nil && e.Error != demo.ErrOver.Error() {
+				heard = errors.New(e.Error)
+			}
 		case <-limit.C:
-			return nil
+			return heard
 		}
 	}
+	return heard
 }
 
 // Close implements [demo.Link].
