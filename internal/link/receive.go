@@ -67,11 +67,11 @@ func (l *Link) payloadSize(payload []byte) (int, error) {
 	if err != nil {
 		return 0, errSnappy
 	}
-	if size > len(payload)*maxExpansion {
-		return 0, fmt.Errorf("%w: %d bytes cannot become %d", errSnappy, len(payload), size)
-	}
 	if size > MaxMessage {
 		return 0, fmt.Errorf("%w: %d bytes decompressed, at most %d", ErrTooBig, size, MaxMessage)
+	}
+	if size > len(payload)*maxExpansion {
+		return 0, fmt.Errorf("%w: %d bytes cannot become %d", errSnappy, len(payload), size)
 	}
 	if size > snappyRatio*len(payload) {
 		return 0, errSnappy
@@ -285,7 +285,9 @@ func (l *Link) DeliverAssembled(code uint64, a *Assembly, n int) error {
 	} else {
 		m.buf, m.rest = a.take(), payload
 	}
-	l.push(lane, code, m, len(payload))
+	wirePayload := len(payload)
+	a.free() // before the protocol runs, so that what it sees of the budget is right
+	l.push(lane, code, m, wirePayload)
 	l.wakeAndYield()
 	return nil
 }

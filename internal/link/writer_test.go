@@ -195,8 +195,12 @@ func TestAnIdleLinkHasOneGoroutineAndABusyOneTwo(t *testing.T) {
 			for range 2 {
 				r.next()
 			}
-			check("after traffic", 0)
 		}
+		check("right after traffic, of which there may be more", 1)
+		time.Sleep(pingInterval)
+		r.next() // the ping
+		check("some time after traffic", 0)
+		time.Sleep(time.Second)
 		cb.Write(r.message(codePing, emptyList))
 		r.next()
 		check("after a pong", 0)
