@@ -119,13 +119,12 @@ func (f *rlpx) receiveLarge(in *Input, n int, to Sink) error {
 		return err
 	}
 	f.opener.OpenBody(first)
-	code, _, err := frame.SplitCode(first)
-	if err != nil {
-		return err
-	}
-	a, err := to.Assemble(code, n)
-	if err != nil {
-		return err
+	code, _, errCode := frame.SplitCode(first)
+	var a *Assembly
+	if errCode == nil {
+		if a, err = to.Assemble(code, n); err != nil {
+			return err
+		}
 	}
 	if a == nil {
 		a = new(Assembly)
@@ -151,6 +150,9 @@ func (f *rlpx) receiveLarge(in *Input, n int, to Sink) error {
 	}
 	if err := f.opener.OpenMAC(mac); err != nil {
 		return err
+	}
+	if errCode != nil {
+		return errCode
 	}
 	return to.DeliverAssembled(code, a, n)
 }

@@ -7,7 +7,6 @@ import (
 	"net"
 	"os"
 	"sort"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -79,10 +78,10 @@ type Link struct {
 	lastFrame time.Time // when the last complete frame came
 	resumed   time.Time // when the link was last held up until, by a full inbox
 	lastPing  time.Time
+	carried   bool // a message came since the last tick
 	toWake    []*Lane
 	sinceWake int
 	event     trace.Message // reused for every message that is recorded
-	endOnce   sync.Once
 }
 
 // New returns a link that carries messages once Run is called. Lanes must be in the order of their offsets.
@@ -121,6 +120,9 @@ func (l *Link) Run() Cause {
 	l.bytesIn.Add(uint64(len(l.in.unread)))
 	l.conn.SetReadDeadline(l.lastFrame.Add(pingInterval))
 	tuneSocket(l.conn)
+	if l.writeErr.Load() != nil { // a message was written before this
+		l.conn.SetReadDeadline(l.lastFrame.Add(farewell))
+	}
 	err := l.framing.Receive(&l.in, l)
 	var bye *remoteEnd
 	switch {
@@ -131,7 +133,7 @@ func (l *Link) Run() Cause {
 	default:
 		l.end(Cause{Err: l.orWriteError(err), Side: trace.SideNetwork})
 	}
-	l.wake()
+	l.endLanes() // whoever set the cause may not have come to it yet
 	cause := *l.cause.Load()
 	l.farewell(cause)
 	l.in.release()
@@ -161,11 +163,16 @@ func (l *Link) end(c Cause) (first bool) {
 	}
 	close(l.ending)
 	l.conn.SetReadDeadline(time.Unix(1, 0))
+	l.endLanes()
+	return true
+}
+
+// endLanes has the lanes accept nothing more.
+func (l *Link) endLanes() {
 	l.send.refuse(ErrEnded, l.lanes...)
 	for _, lane := range l.lanes {
 		lane.in.end(io.EOF, false)
 	}
-	return true
 }
 
 // farewell sends what is still to be sent and closes the connection, in bounded time.
@@ -266,12 +273,13 @@ func (l *Link) tick() error {
 	}
 	l.send.relax()
 	tuneSocket(l.conn)
-	if quiet >= pingInterval {
+	if !l.carried {
 		for _, lane := range l.lanes {
 			lane.slab.shrink()
 			lane.in.shrink()
 		}
 	}
+	l.carried = false
 	next := l.lastPing.Add(pingInterval)
 	if dead := heard.Add(silence); dead.Before(next) {
 		next = dead

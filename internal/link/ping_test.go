@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/sennit-net/sennit/internal/frame"
 	"github.com/sennit-net/sennit/trace"
 )
 
@@ -137,7 +138,7 @@ func TestALinkEndsAfter30SecondsOfSilence(t *testing.T) {
 		{"after a message", func(r *raw) []byte { return r.message(16, []byte("the last")) }},
 		{"in a header", func(r *raw) []byte { return r.message(16, nil)[:7] }},
 		{"in a small frame", func(r *raw) []byte { return r.message(16, randomBytes(1000))[:500] }},
-		{"in a large frame", func(r *raw) []byte { return r.message(16, randomBytes(1 << 20))[:500_000] }},
+		{"in a large frame", func(r *raw) []byte { return r.message(16, randomBytes(1<<20))[:500_000] }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -244,17 +245,20 @@ func TestAMillionPingsFromARemoteThatNeverReadsCostNoMemory(t *testing.T) {
 	if raceEnabled {
 		pings /= 10
 	}
-	batch := make([]byte, 0, 128<<10)
+	ping := r.message(codePing, emptyList)
+	batch := make([]byte, 1000*len(ping))
 	send := func(n int) {
-		for range n {
-			if batch = append(batch, r.message(codePing, emptyList)...); len(batch)+100 > cap(batch) {
-				if _, err := cb.Write(batch); err != nil {
-					t.Fatal(err)
-				}
-				batch = batch[:0]
+		for range n / 1000 {
+			for f := batch; len(f) > 0; f = f[len(ping):] {
+				copy(f[frame.HeaderSize:], []byte{codePing, 1, 0, 0xc0})
+				r.sealer.Seal(f[:len(ping)], 4)
+			}
+			if _, err := cb.Write(batch); err != nil {
+				t.Fatal(err)
 			}
 		}
 	}
+	cb.Write(ping)
 	send(10_000)
 	before, routines := heap(), runtime.NumGoroutine()
 	send(pings)
@@ -267,6 +271,7 @@ func TestAMillionPingsFromARemoteThatNeverReadsCostNoMemory(t *testing.T) {
 	if l.cause.Load() != nil {
 		t.Errorf("the link ended: %+v", l.cause.Load())
 	}
+	cb.Close()
 }
 
 // heap returns the bytes in use after everything that can be freed, pools included, has been.

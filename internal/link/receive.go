@@ -3,6 +3,7 @@ package link
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"time"
 
 	"github.com/golang/snappy"
@@ -45,12 +46,17 @@ func (l *Link) Deliver(code uint64, payload []byte) error {
 	}
 	m := lane.slab.message(size)
 	if err := l.decompress(m.rest, payload); err != nil {
+		m.Discard()
 		lane.in.release(size)
 		return err
 	}
 	l.push(lane, code, m, len(payload))
 	return nil
 }
+
+// snappyRatio bounds what Snappy can make of a byte: a copy of 64 bytes takes at least three. Nothing is charged, held up
+// or allocated for a block that claims more.
+const snappyRatio = 22
 
 // payloadSize returns how large a payload will be when it is decompressed.
 func (l *Link) payloadSize(payload []byte) (int, error) {
@@ -61,11 +67,14 @@ func (l *Link) payloadSize(payload []byte) (int, error) {
 	if err != nil {
 		return 0, errSnappy
 	}
+	if size > MaxMessage {
+		return 0, fmt.Errorf("%w: %d bytes decompressed, at most %d", ErrTooBig, size, MaxMessage)
+	}
 	if size > len(payload)*maxExpansion {
 		return 0, fmt.Errorf("%w: %d bytes cannot become %d", errSnappy, len(payload), size)
 	}
-	if size > MaxMessage {
-		return 0, fmt.Errorf("%w: %d bytes decompressed, at most %d", ErrTooBig, size, MaxMessage)
+	if size > snappyRatio*len(payload) {
+		return 0, errSnappy
 	}
 	return size, nil
 }
@@ -91,13 +100,24 @@ func (l *Link) push(lane *Lane, code uint64, m *Message, wirePayload int) {
 		l.event = trace.Message{Link: l.id, Protocol: lane.cfg.Name, Version: lane.cfg.Version, Code: m.Code, Size: m.Size, WireSize: m.WireSize}
 		l.recorder.Record(&l.event)
 	}
+	l.carried = true
 	if lane.in.push(m) && !lane.waking {
 		lane.waking = true
 		l.toWake = append(l.toWake, lane)
 	}
 	if l.sinceWake++; l.sinceWake >= wakeEvery {
-		l.wake()
+		l.wakeAndYield()
 	}
+}
+
+// wakeAndYield lets the protocols that sleep and have messages run before the reader goes on: while there is always more
+// to read they would otherwise wait until the scheduler notices, which takes it 10 ms.
+func (l *Link) wakeAndYield() {
+	if len(l.toWake) > 0 {
+		l.wake()
+		runtime.Gosched()
+	}
+	l.sinceWake = 0
 }
 
 // wake wakes the protocols that sleep and have messages.
@@ -186,7 +206,8 @@ func (l *Link) Assemble(code uint64, n int) (*Assembly, error) {
 	}
 	lane, err := l.laneOf(code)
 	if err != nil || lane.in.ended() {
-		return nil, err
+		// An unknown code ends the link, but only when it is known to be what the remote sent.
+		return nil, nil
 	}
 	return &Assembly{
 		grow: func(_, to int) (*buffer.Buffer, error) { return l.assemblyMemory(lane, to, code, n) },
@@ -236,13 +257,13 @@ func (l *Link) DeliverAssembled(code uint64, a *Assembly, n int) error {
 	if code < baseLength {
 		return l.control(code, nil)
 	}
-	data := a.bytes()
-	if data == nil {
-		return nil
-	}
 	lane, err := l.laneOf(code)
 	if err != nil {
 		return err
+	}
+	data := a.bytes()
+	if data == nil {
+		return nil
 	}
 	payload := data[codeSize(code):n]
 	size, err := l.payloadSize(payload)
@@ -264,7 +285,9 @@ func (l *Link) DeliverAssembled(code uint64, a *Assembly, n int) error {
 	} else {
 		m.buf, m.rest = a.take(), payload
 	}
-	l.push(lane, code, m, len(payload))
-	l.wake()
+	wirePayload := len(payload)
+	a.free() // before the protocol runs, so that what it sees of the budget is right
+	l.push(lane, code, m, wirePayload)
+	l.wakeAndYield()
 	return nil
 }

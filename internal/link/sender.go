@@ -2,6 +2,7 @@ package link
 
 import (
 	"net"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,7 +32,8 @@ type sender struct {
 	bytesOut atomic.Uint64 // on the wire
 
 	mu      sync.Mutex
-	ready   ring[*outbox] // lanes that have segments, in the order of their turns
+	fresh   ring[*outbox] // lanes that had nothing to send until now; they go first
+	ready   ring[*outbox] // the other lanes, in the order of their turns
 	running bool          // a writer works
 	waiting bool          // a writer waits on wake for running or leaving
 	leaving bool          // a writer that waits is to end
@@ -57,7 +59,7 @@ func (s *sender) enqueueLocked(o *outbox, b *buffer.Buffer) {
 	o.packLocked(b)
 	if !o.queued {
 		o.queued = true
-		s.ready.push(o)
+		s.fresh.push(o)
 	}
 	s.startLocked()
 }
@@ -113,7 +115,7 @@ func (s *sender) close(bye []byte, until time.Time) {
 func (s *sender) drop(lanes []*Lane) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.ready = ring[*outbox]{}
+	s.fresh, s.ready = ring[*outbox]{}, ring[*outbox]{}
 	for _, l := range lanes {
 		l.out.dropLocked()
 	}
@@ -143,6 +145,7 @@ func (s *sender) writeLoop() {
 	defer s.writers.Done()
 	for s.take() {
 		err := s.write()
+		runtime.Gosched() // a long batch must not keep others from the processor until the scheduler notices
 		for i, b := range s.batch {
 			b.Free()
 			s.batch[i] = nil
@@ -225,25 +228,44 @@ func (s *sender) frame(code uint64, payload []byte) *buffer.Buffer {
 	return b
 }
 
-// takeLanesLocked takes segments by deficit round robin: each turn a lane may send a quantum more, and keeps what it
-// does not use while it has something to send, so that lanes get equal shares of bytes however large their messages are.
+// takeLanesLocked takes segments of the lanes in turn.
+//
+// A lane that had nothing to send goes first and leaves at once, so that a message now and then does not wait behind
+// other lanes' queues. After that it takes its turn with the others, by deficit round robin: in each round a lane may
+// send a quantum more, and keeps what it does not use while it has something to send, so that lanes get equal shares of
+// bytes however large their messages are. A lane stays in the round until it has nothing to send when its turn comes;
+// so emptying its queue again and again gains it nothing.
 func (s *sender) takeLanesLocked() {
+	for s.fresh.len() > 0 {
+		o := s.fresh.pop()
+		s.takeTurnLocked(o)
+		s.ready.push(o)
+	}
+	if len(s.batch) > 0 {
+		return
+	}
 	for taken := 0; taken < batchSize && s.ready.len() > 0; {
 		o := s.ready.pop()
-		o.deficit += quantum
-		for o.segments.len() > 0 && len((*o.segments.first()).B) <= o.deficit {
-			b := o.segments.pop()
-			o.deficit -= len(b.B)
-			taken += len(b.B)
-			o.releaseLocked(int64(len(b.B)))
-			s.batch = append(s.batch, b)
-		}
 		if o.segments.len() == 0 {
 			o.deficit, o.queued = 0, false
 			continue
 		}
+		taken += s.takeTurnLocked(o)
 		s.ready.push(o)
 	}
+}
+
+// takeTurnLocked takes what a lane may send in its turn and returns how many bytes that is.
+func (s *sender) takeTurnLocked(o *outbox) (taken int) {
+	o.deficit += quantum
+	for o.segments.len() > 0 && taken+len((*o.segments.first()).B) <= o.deficit {
+		b := o.segments.pop()
+		taken += len(b.B)
+		o.releaseLocked(int64(len(b.B)))
+		s.batch = append(s.batch, b)
+	}
+	o.deficit -= taken
+	return taken
 }
 
 // write seals the batch and writes it, in one call if it is not large.

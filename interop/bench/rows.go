@@ -131,7 +131,7 @@ func overloadRows() []row {
 	limit := float64((waitFor + 50*time.Millisecond).Milliseconds())
 	return []row{
 		{"sleeper", "ping-pong beside a protocol that sleeps 20 ms per 1 KiB message while flooded, inbox 4 MiB", policies(), pingBesideSleeper, lines},
-		{"wait", fmt.Sprintf("the same, policy Wait(%v), %v", waitFor, waitRun), []variant{{name: refName, stack: stack.Geth{}}, wait}, pingBesideSleeper, []line{
+		{"wait", fmt.Sprintf("the same, policy Wait(%v)", waitFor), []variant{{name: refName, stack: stack.Geth{}}, wait}, pingBesideSleeper, []line{
 			{metric: "stall_ms", label: "held up in all, ms", ours: wait.name, goal: fmt.Sprintf("at most %.0f", limit), met: atMost("stall_ms", limit)},
 			{metric: "alive", label: "round trips at the end (1: yes)", ours: wait.name, goal: "the link lives", met: func(_, ours sample) bool { return ours["alive"] == 1 }},
 			{metric: "stopped", label: "slow protocol was stopped (1: yes)", ours: wait.name, goal: "stopped", met: func(_, ours sample) bool { return ours["stopped"] == 1 }},
