@@ -109,6 +109,9 @@ func (a *Assembly) bytes() []byte {
 	return a.buf.B
 }
 
+// fits tells whether the memory is no larger than that of a message of n bytes, which was charged for it.
+func (a *Assembly) fits(n int) bool { return cap(a.buf.B) <= buffer.ClassSize(n) }
+
 // take hands the memory over to the caller; it stays charged until free.
 func (a *Assembly) take() *buffer.Buffer {
 	b := a.buf

@@ -267,7 +267,7 @@ func (l *Link) DeliverAssembled(code uint64, a *Assembly, n int) error {
 		return err
 	}
 	m := &Message{Size: uint32(size)}
-	if l.framing.Compress() {
+	if l.framing.Compress() || !a.fits(size) {
 		m.buf = buffer.Get(size)
 		m.rest = m.buf.B
 		if err := l.decompress(m.rest, payload); err != nil {
