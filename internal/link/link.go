@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"sort"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -82,6 +83,7 @@ type Link struct {
 	toWake    []*Lane
 	sinceWake int
 	event     trace.Message // reused for every message that is recorded
+	endOnce   sync.Once
 }
 
 // New returns a link that carries messages once Run is called. Lanes must be in the order of their offsets.
@@ -119,10 +121,10 @@ func (l *Link) Run() Cause {
 	l.lastPing, l.in.receivedAt = l.lastFrame, l.lastFrame
 	l.bytesIn.Add(uint64(len(l.in.unread)))
 	l.conn.SetReadDeadline(l.lastFrame.Add(pingInterval))
-	tuneSocket(l.conn)
 	if l.writeErr.Load() != nil { // a message was written before this
 		l.conn.SetReadDeadline(l.lastFrame.Add(farewell))
 	}
+	tuneSocket(l.conn)
 	err := l.framing.Receive(&l.in, l)
 	var bye *remoteEnd
 	switch {

@@ -54,10 +54,6 @@ func (l *Link) Deliver(code uint64, payload []byte) error {
 	return nil
 }
 
-// snappyRatio bounds what Snappy can make of a byte: a copy of 64 bytes takes at least three. Nothing is charged, held up
-// or allocated for a block that claims more.
-const snappyRatio = 22
-
 // payloadSize returns how large a payload will be when it is decompressed.
 func (l *Link) payloadSize(payload []byte) (int, error) {
 	if !l.framing.Compress() {
@@ -72,9 +68,6 @@ func (l *Link) payloadSize(payload []byte) (int, error) {
 	}
 	if size > len(payload)*maxExpansion {
 		return 0, fmt.Errorf("%w: %d bytes cannot become %d", errSnappy, len(payload), size)
-	}
-	if size > snappyRatio*len(payload) {
-		return 0, errSnappy
 	}
 	return size, nil
 }

@@ -143,7 +143,7 @@ func TestMessagesArriveOnceInOrderAndUnchangedInBothDirections(t *testing.T) {
 					rng := rand.New(rand.NewPCG(seed, 2))
 					s := append([]int(nil), edgeSizes...)
 					if raceEnabled {
-						s = s[:len(s)-2]
+						s = s[:len(s)-6] // only small ones are as good at racing
 					}
 					for range 200 {
 						s = append(s, rng.IntN(300))
@@ -206,6 +206,9 @@ func TestTheLargestMessagesPassAndLargerOnesAreRefusedWithoutHarm(t *testing.T) 
 		{"16 MiB - 1, plain", false, randomBytes(MaxMessage), false},
 	} {
 		for _, whole := range []bool{true, false} {
+			if raceEnabled && whole == test.snappy {
+				continue // half of them
+			}
 			t.Run(fmt.Sprintf("%s, in memory %v", test.name, whole), func(t *testing.T) {
 				ca, cb := tcpPair(t)
 				ledger := NewLedger(64 << 20)

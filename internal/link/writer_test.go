@@ -17,6 +17,10 @@ import (
 )
 
 func TestLanesGetEqualSharesOfBytesWhateverTheirMessageSizes(t *testing.T) {
+	total := 16 << 20
+	if raceEnabled {
+		total = 4 << 20
+	}
 	for _, sizes := range [][]int{{1 << 10, 1 << 20}, {64, 1 << 20}, {100, 5000, 60_000}, {1 << 10, 1 << 10}, {300_000, 1 << 20}} {
 		synctest.Test(t, func(t *testing.T) {
 			// A slow remote, so that every lane always has something to send.
@@ -42,7 +46,7 @@ func TestLanesGetEqualSharesOfBytesWhateverTheirMessageSizes(t *testing.T) {
 			}
 			synctest.Wait()
 			got := make([]int, len(sizes))
-			for sum := 0; sum < 16<<20; {
+			for sum := 0; sum < total; {
 				synctest.Wait() // every lane has something to send
 				code, p, err := r.next()
 				must(t, err)
@@ -187,6 +191,14 @@ func TestAnIdleLinkHasOneGoroutineAndABusyOneTwo(t *testing.T) {
 				t.Errorf("%s: %d readers, %d writers", when, reading, writing)
 			}
 		}
+		// idle lets a ping interval pass, after which a writer that waits for more must be gone.
+		idle := func() {
+			cb.Write(r.message(codePong, emptyList)) // not silent
+			time.Sleep(pingInterval)
+			if code, _, err := r.next(); err != nil || code != codePing {
+				t.Errorf("%#x instead of a ping, %v", code, err)
+			}
+		}
 		check("at first", 0)
 		for range 3 {
 			must(t, write(l.Lanes()[0], 1, randomBytes(3000)))
@@ -195,13 +207,16 @@ func TestAnIdleLinkHasOneGoroutineAndABusyOneTwo(t *testing.T) {
 			for range 2 {
 				r.next()
 			}
+			synctest.Wait()
+			if _, writing := goroutines(); writing > 1 {
+				t.Errorf("%d writers", writing)
+			}
+			idle()
+			check("after traffic", 0)
 		}
-		time.Sleep(pingInterval)
-		r.next() // the ping
-		check("some time after traffic", 0)
-		time.Sleep(time.Second)
 		cb.Write(r.message(codePing, emptyList))
 		r.next()
+		idle()
 		check("after a pong", 0)
 		l.End(1, errTestOver, "")
 		<-end
@@ -223,10 +238,12 @@ func TestAnIdleLinkGivesTheMemoryOfBusierTimesBack(t *testing.T) {
 			read(t, b.Lanes()[0])
 		}
 		lane := b.Lanes()[0]
+		synctest.Wait()
 		if cap(lane.in.queue.items) < 10_000 {
 			t.Fatalf("the queue never held much: %d", cap(lane.in.queue.items))
 		}
 		time.Sleep(45 * time.Second) // pings go on
+		synctest.Wait()
 		if n := cap(lane.in.queue.items); n != 0 {
 			t.Errorf("the empty queue has room for %d messages", n)
 		}
