@@ -2,7 +2,7 @@
 //
 // A [Link] owns a reader and, while there is something to send, a writer; each protocol has a [Lane], its end of the link.
 //
-//	Lane.Write --> outbox (bytes bounded) --> writer: control first, then byte-fair over lanes --> seal --> one write
+//	Lane.Write --> outbox (bytes bounded) --> writer: control first, then lanes in turn, byte-fair --> seal --> one write
 //	one read --> open --> control: answered by the writer, whatever the protocols do
 //	                  \--> size check --> inbox (bytes bounded, overload policy) --> Lane.Read
 //

@@ -59,6 +59,18 @@ func TestMedianAndSpread(t *testing.T) {
 	}
 }
 
+func TestRatiosAreThoseOfEachRound(t *testing.T) {
+	r := result{samples: map[string][]sample{
+		refName: {{"x": 1, "y": 4}, {"x": 10, "y": 4}, {"x": 100, "y": 4}}, oursName: {{"x": 3, "y": 1}, {"x": 20, "y": 2}, {"x": 500, "y": 12}}}}
+	got := r.ratios(oursName)
+	if got["x"] != 3 || got["y"] != 0.5 {
+		t.Errorf("ratios are %v", got)
+	}
+	if !timesRef("x", 3)(nil, got) || timesRef("x", 3.1)(nil, got) || timesRefAtMost("y", 0.4)(nil, got) || !timesRefAtMost("y", 0.5)(nil, got) {
+		t.Error("goals are not judged by the ratios")
+	}
+}
+
 func TestNumbers(t *testing.T) {
 	for x, want := range map[float64]string{0: "0", 0.07: "0.070", 2: "2", 2.5: "2.50", 99.94: "99.9", 123.4: "123", 1234567: "1,234,567", -4321: "-4,321", math.NaN(): "none"} {
 		if got := number(x); got != want {
