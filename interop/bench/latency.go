@@ -13,7 +13,7 @@ import (
 
 const (
 	pingSize = 64
-	// sleepPerMessage and floodSize are the slow protocol of issue 2.
+	// sleepPerMessage and floodSize are the slow protocol.
 	sleepPerMessage = 20 * time.Millisecond
 	floodSize       = 1 << 10
 	sleeperInbox    = 4 << 20

@@ -80,7 +80,7 @@ func atMost(metric string, x float64) func(ours, ratio sample) bool {
 	return func(ours, _ sample) bool { return ours[metric] <= x }
 }
 
-// rows returns the table that issue 2 asks for.
+// rows returns the whole table.
 func rows() []row {
 	return slices.Concat(throughputRows(), latencyRows(), overloadRows(), manyPeerRows(), memoryRows())
 }
