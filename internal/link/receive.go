@@ -93,7 +93,6 @@ func (l *Link) push(lane *Lane, code uint64, m *Message, wirePayload int) {
 		l.event = trace.Message{Link: l.id, Protocol: lane.cfg.Name, Version: lane.cfg.Version, Code: m.Code, Size: m.Size, WireSize: m.WireSize}
 		l.recorder.Record(&l.event)
 	}
-	l.carried = true
 	if lane.in.push(m) && !lane.waking {
 		lane.waking = true
 		l.toWake = append(l.toWake, lane)
