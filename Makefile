@@ -1,7 +1,7 @@
 # Targets marked with #? are what `make help` lists.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test race lint fuzz interop bench cross ci
+.PHONY: help demo compare build test race lint fuzz interop bench cross ci
 
 FUZZTIME ?= 10s
 STATICCHECK = go tool -modfile=$(CURDIR)/tools/go.mod staticcheck
@@ -12,6 +12,9 @@ help: #? this list
 
 demo: #? two nodes, one link, four protocols, one of which never reads
 	go run ./cmd/sennit demo
+
+compare: #? the demo on Sennit and on go-ethereum's p2p, one after the other
+	cd interop && go run ./cmd/demo
 
 build: #? the program, into bin/sennit
 	go build -o bin/ ./cmd/sennit

@@ -82,7 +82,7 @@ func remoteEnds() []wireCase {
 		{"the remote claims 16 MiB of Snappy data", func(t *testing.T, _ *stack.Host, c *client, _ map[string]*stack.End) {
 			c.SetSnappy(false)
 			send(t, c, 17, 0x80, 0x80, 0x80, 0x08, 0x00)
-		}, "", ".*(too large|too big|too long|exceeds|limit|>= 16MB).*"},
+		}, "", "(?i).*(too large|too big|>= 16MB|snappy).*"},
 		{"the remote closes the connection", func(_ *testing.T, _ *stack.Host, c *client, _ map[string]*stack.End) { c.tap.Close() }, "", broken},
 	}
 	for payload, reason := range map[string]uint8{"c104": 4, "04": 4, "c180": 0, "80": 0, "c110": 16, "c14d": 77} {

@@ -12,7 +12,8 @@ const (
 	// PeerEventTypeDrop is sent when a peer has gone.
 	PeerEventTypeDrop PeerEventType = "drop"
 
-	// PeerEventTypeMsgSend is sent when a protocol's message was written; only with [Config.EnableMsgEvents].
+	// PeerEventTypeMsgSend is sent when a protocol's message was accepted for sending; only with
+	// [Config.EnableMsgEvents].
 	PeerEventTypeMsgSend PeerEventType = "msgsend"
 
 	// PeerEventTypeMsgRecv is sent when a protocol has read a message; only with [Config.EnableMsgEvents].

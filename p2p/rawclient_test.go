@@ -49,7 +49,7 @@ type node struct {
 // startNode starts a server on 127.0.0.1 that runs the protocols, and stops it at the end of the test.
 func startNode(t testing.TB, change func(*p2p.Config), protocols ...p2p.Protocol) *node {
 	t.Helper()
-	n := &node{t: t, events: make(chan *p2p.PeerEvent, 4096)}
+	n := &node{t: t, events: make(chan *p2p.PeerEvent, 1<<14)}
 	n.Server = &p2p.Server{Config: p2p.Config{
 		PrivateKey: newTestKey(t), Name: "sennit/test", MaxPeers: 3000, NoDiscovery: true,
 		ListenAddr: "127.0.0.1:0", Protocols: protocols, Logger: log.New(), Recorder: &n.journal,
@@ -168,6 +168,19 @@ func echo(_ *p2p.Peer, rw p2p.MsgReadWriter) error {
 	}
 }
 
+// drain reads and forgets.
+func drain(_ *p2p.Peer, rw p2p.MsgReadWriter) error {
+	for {
+		msg, err := rw.ReadMsg()
+		if err != nil {
+			return err
+		}
+		if err := msg.Discard(); err != nil {
+			return err
+		}
+	}
+}
+
 // wire is a remote node made of an RLPx connection.
 type wire struct {
 	t  testing.TB
@@ -192,8 +205,13 @@ func dialTCP(t testing.TB, n *node) *net.TCPConn {
 // dialWire connects to the server and does the handshake with a key of its own.
 func dialWire(t testing.TB, n *node) *wire {
 	t.Helper()
+	return dialWireAs(t, n, newTestKey(t))
+}
+
+func dialWireAs(t testing.TB, n *node, key *ecdsa.PrivateKey) *wire {
+	t.Helper()
 	fd := dialTCP(t, n)
-	w := &wire{t: t, fd: fd, Conn: rlpx.NewConn(fd, &n.PrivateKey.PublicKey), key: newTestKey(t)}
+	w := &wire{t: t, fd: fd, Conn: rlpx.NewConn(fd, &n.PrivateKey.PublicKey), key: key}
 	w.read = w.Conn.Read
 	if _, err := w.Handshake(w.key); err != nil {
 		t.Fatal("handshake:", err)

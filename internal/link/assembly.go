@@ -101,7 +101,7 @@ func (a *Assembly) filled(n int) []byte {
 	return p
 }
 
-// take hands the memory over, which stays charged until done is called; it returns nil if the message is not kept.
+// bytes returns what has been collected, nil if the message is not wanted.
 func (a *Assembly) bytes() []byte {
 	if !a.kept {
 		return nil
@@ -109,7 +109,10 @@ func (a *Assembly) bytes() []byte {
 	return a.buf.B
 }
 
-// take hands the memory over to the caller.
+// fits tells whether the memory is no larger than that of a message of n bytes, which was charged for it.
+func (a *Assembly) fits(n int) bool { return cap(a.buf.B) <= buffer.ClassSize(n) }
+
+// take hands the memory over to the caller; it stays charged until free.
 func (a *Assembly) take() *buffer.Buffer {
 	b := a.buf
 	a.buf = nil

@@ -2,19 +2,21 @@
 //
 // A [Link] owns a reader and, while there is something to send, a writer; each protocol has a [Lane], its end of the link.
 //
-//	Lane.Write --> outbox (bytes bounded) --> writer: control first, then byte-fair over lanes --> seal --> one write
-//	one read --> open --> size check --> control: answered by the writer, whatever the protocols do
-//	                                \--> inbox (bytes bounded, overload policy) --> Lane.Read
+//	Lane.Write --> outbox (bytes bounded) --> writer: control first, then lanes in turn, byte-fair --> seal --> one write
+//	one read --> open --> control: answered by the writer, whatever the protocols do
+//	                  \--> size check --> inbox (bytes bounded, overload policy) --> Lane.Read
 //
 // # Goroutines
 //
 // The reader is the goroutine that calls [Link.Run] (readLoop). The writer (writeLoop) is started by whoever queues
-// something while there is none, and ends when nothing is left, so that an idle link has one goroutine. Run waits for it.
+// something while there is none, and ends when nothing is left, so that an idle link has one goroutine of its own; one
+// that is needed again and again waits instead of ending, until the reader's next tick. Run waits for it.
 //
 // # Locks
 //
 // Each lane's inbox has a mutex (inbox.mu) and the link's sending half has one (sender.mu). Neither is ever held while
-// the other is taken, nor over I/O, a callback or a trace event.
+// the other is taken, nor over I/O, a callback or a trace event. The ledger's (Ledger.mu) may be taken under inbox.mu, and
+// nothing under it.
 //
 // # Framing
 //

@@ -118,7 +118,7 @@ func TestEveryEndHasItsCauseAndTheRemoteSeesWhatItShould(t *testing.T) {
 			e.conn.Write(e.r.wire(16, append(binary.AppendUvarint(nil, 300_000), randomBytes(300_000)...)))
 		}, want: broken(errSnappy)},
 		{name: "16 MiB decompressed", does: func(e end) { e.conn.Write(e.r.message(16, make([]byte, MaxMessage+1))) }, want: broken(ErrTooBig)},
-		{name: "4 GiB - 1 decompressed, as it says", does: func(e end) { e.conn.Write(e.r.wire(16, claim(1<<32-1))) }, want: broken(errSnappy)},
+		{name: "4 GiB - 1 decompressed, as it says", does: func(e end) { e.conn.Write(e.r.wire(16, claim(1<<32-1))) }, want: broken(ErrTooBig)},
 		{name: "4 GiB decompressed, as it says", does: func(e end) { e.conn.Write(e.r.wire(16, claim(1<<32))) }, want: broken(errSnappy)},
 		{name: "16 MiB - 1 decompressed, as it says", does: func(e end) { e.conn.Write(e.r.wire(16, claim(MaxMessage))) }, want: broken(errSnappy)},
 	} {

@@ -3,6 +3,8 @@ package link
 import (
 	"sync"
 	"time"
+
+	"github.com/sennit-net/sennit/internal/buffer"
 )
 
 const (
@@ -36,7 +38,8 @@ type inbox struct {
 	mu       sync.Mutex
 	arrived  sync.Cond // signalled on arrival and on the end
 	queue    ring[*Message]
-	used     int64 // charged by messages in the queue and by those admitted but not yet pushed
+	used     int64 // what messages in the queue, and those admitted but not yet pushed, count against the limit
+	held     int64 // the memory they take; what is over laneFloor is charged to the ledger
 	need     int64 // what the reader waits to be able to charge; 0 when it does not wait
 	err      error // why reads fail; queued messages are still handed out unless cut
 	cut      bool  // the queue has been thrown away
@@ -57,32 +60,41 @@ func (in *inbox) init(limit int64, mode Mode, ledger *Ledger) {
 	in.arrived.L = &in.mu
 }
 
-// cost is what a message with a payload of n bytes is charged.
+// cost is what a message with a payload of n bytes counts against the limit of its inbox.
 func cost(n int) int64 { return int64(n) + messageCost }
+
+// memory is what a message with a payload of n bytes takes, and is charged to the ledger: buffers come in sizes, so it
+// can be twice as much as the payload.
+func memory(n int) int64 {
+	if n <= slabPayload {
+		return cost(n)
+	}
+	return int64(buffer.ClassSize(n)) + messageCost
+}
 
 // admit charges a message of n bytes of payload, making room according to the mode. It returns the messages it dropped
 // to make room; with the verdict dropped the message itself is one of those that do not get in.
 func (in *inbox) admit(n int) (v verdict, evicted []*Message) {
-	c := cost(n)
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	for {
 		if in.err != nil {
 			return refused, evicted
 		}
-		if in.fitsLocked(c) {
-			in.used += c
+		if in.fitsLocked(n) {
+			in.used += cost(n)
+			in.held += memory(n)
 			in.need = 0
 			return admitted, evicted
 		}
 		switch in.mode {
 		case Wait, Stop:
-			in.need = c
+			in.need = cost(n)
 			return full, nil
 		case DropOldest:
 			if in.queue.len() > 0 {
 				m := in.queue.pop()
-				in.releaseLocked(cost(int(m.Size)))
+				in.releaseLocked(int(m.Size))
 				in.countDropLocked(int(m.Size))
 				evicted = append(evicted, m)
 				continue
@@ -93,22 +105,23 @@ func (in *inbox) admit(n int) (v verdict, evicted []*Message) {
 	}
 }
 
-// fitsLocked tells whether c bytes may be charged, and charges the ledger for them if so. An empty inbox takes one
-// message of any size, as long as the ledger has the memory.
-func (in *inbox) fitsLocked(c int64) bool {
-	if in.used > 0 && in.used+c > in.limit {
+// fitsLocked tells whether a message of n bytes of payload may come in, and charges the ledger for it if so. An empty
+// inbox takes one message of any size, as long as the ledger has the memory.
+func (in *inbox) fitsLocked(n int) bool {
+	if in.used > 0 && in.used+cost(n) > in.limit {
 		return false
 	}
-	return in.ledger.charge(overFloor(in.used+c) - overFloor(in.used))
+	return in.ledger.charge(overFloor(in.held+memory(n)) - overFloor(in.held))
 }
 
-// overFloor is the part of a lane's bytes that is charged to the ledger.
-func overFloor(used int64) int64 { return max(0, used-laneFloor) }
+// overFloor is the part of a lane's memory that is charged to the ledger.
+func overFloor(held int64) int64 { return max(0, held-laneFloor) }
 
-func (in *inbox) releaseLocked(c int64) {
-	before := in.used
-	in.used -= c
-	in.ledger.release(overFloor(before) - overFloor(in.used))
+func (in *inbox) releaseLocked(n int) {
+	before := in.held
+	in.used -= cost(n)
+	in.held -= memory(n)
+	in.ledger.release(overFloor(before) - overFloor(in.held))
 	if in.need > 0 && (in.used == 0 || in.used+in.need <= in.limit && in.used <= in.limit/4*3) {
 		in.need = 0
 		in.signalSpace()
@@ -139,7 +152,7 @@ func (in *inbox) countDrop(n int) {
 func (in *inbox) release(n int) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	in.releaseLocked(cost(n))
+	in.releaseLocked(n)
 }
 
 // push queues an admitted message. It tells whether a protocol sleeps and has to be woken.
@@ -147,7 +160,7 @@ func (in *inbox) push(m *Message) (wake bool) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if in.cut {
-		in.releaseLocked(cost(int(m.Size)))
+		in.releaseLocked(int(m.Size))
 		m.Discard()
 		return false
 	}
@@ -171,7 +184,7 @@ func (in *inbox) pop() (*Message, error) {
 		in.sleepers--
 	}
 	m := in.queue.pop()
-	in.releaseLocked(cost(int(m.Size)))
+	in.releaseLocked(int(m.Size))
 	return m, nil
 }
 
@@ -187,7 +200,7 @@ func (in *inbox) end(err error, cut bool) {
 		in.cut = true
 		for in.queue.len() > 0 {
 			m := in.queue.pop()
-			in.releaseLocked(cost(int(m.Size)))
+			in.releaseLocked(int(m.Size))
 			m.Discard()
 		}
 	}

@@ -79,7 +79,6 @@ type Link struct {
 	lastFrame time.Time // when the last complete frame came
 	resumed   time.Time // when the link was last held up until, by a full inbox
 	lastPing  time.Time
-	carried   bool // a message came since the last tick
 	toWake    []*Lane
 	sinceWake int
 	event     trace.Message // reused for every message that is recorded
@@ -275,13 +274,10 @@ func (l *Link) tick() error {
 	}
 	l.send.relax()
 	tuneSocket(l.conn)
-	if !l.carried {
-		for _, lane := range l.lanes {
-			lane.slab.shrink()
-			lane.in.shrink()
-		}
+	for _, lane := range l.lanes {
+		lane.slab.shrink()
+		lane.in.shrink()
 	}
-	l.carried = false
 	next := l.lastPing.Add(pingInterval)
 	if dead := heard.Add(silence); dead.Before(next) {
 		next = dead

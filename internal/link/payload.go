@@ -72,11 +72,13 @@ func (m *Message) consume(n int) {
 
 const (
 	slabPayload  = 256 // largest payload that shares memory with its neighbours, in bytes
-	slabMessages = 64  // most messages allocated at a time
+	slabMessages = 256 // most messages allocated at a time
+	slabBytes    = 16 << 10
 )
 
-// slab hands out Messages for small payloads, many from one allocation: more at a time the more the link carries. The
-// garbage collector frees a slab when none of its messages is in use. It belongs to the reader.
+// slab hands out Messages for small payloads, many from one allocation: twice as many each time, and few again after a
+// tick of the link, so that a lane with little traffic holds little. The garbage collector frees a slab when none of its
+// messages is in use. It belongs to the reader.
 type slab struct {
 	messages []Message
 	bytes    []byte
@@ -98,7 +100,7 @@ func (s *slab) message(size int) *Message {
 		return m
 	}
 	if size > len(s.bytes) {
-		s.bytes = make([]byte, max(size, s.batch*slabPayload/2))
+		s.bytes = make([]byte, max(size, min(s.batch*slabPayload/2, slabBytes)))
 	}
 	m.rest, s.bytes = s.bytes[:size:size], s.bytes[size:]
 	return m

@@ -63,11 +63,11 @@ func (l *Link) payloadSize(payload []byte) (int, error) {
 	if err != nil {
 		return 0, errSnappy
 	}
-	if size > len(payload)*maxExpansion {
-		return 0, fmt.Errorf("%w: %d bytes cannot become %d", errSnappy, len(payload), size)
-	}
 	if size > MaxMessage {
 		return 0, fmt.Errorf("%w: %d bytes decompressed, at most %d", ErrTooBig, size, MaxMessage)
+	}
+	if size > len(payload)*maxExpansion {
+		return 0, fmt.Errorf("%w: %d bytes cannot become %d", errSnappy, len(payload), size)
 	}
 	return size, nil
 }
@@ -93,7 +93,6 @@ func (l *Link) push(lane *Lane, code uint64, m *Message, wirePayload int) {
 		l.event = trace.Message{Link: l.id, Protocol: lane.cfg.Name, Version: lane.cfg.Version, Code: m.Code, Size: m.Size, WireSize: m.WireSize}
 		l.recorder.Record(&l.event)
 	}
-	l.carried = true
 	if lane.in.push(m) && !lane.waking {
 		lane.waking = true
 		l.toWake = append(l.toWake, lane)
@@ -267,7 +266,7 @@ func (l *Link) DeliverAssembled(code uint64, a *Assembly, n int) error {
 		return err
 	}
 	m := &Message{Size: uint32(size)}
-	if l.framing.Compress() {
+	if l.framing.Compress() || !a.fits(size) {
 		m.buf = buffer.Get(size)
 		m.rest = m.buf.B
 		if err := l.decompress(m.rest, payload); err != nil {
@@ -278,7 +277,9 @@ func (l *Link) DeliverAssembled(code uint64, a *Assembly, n int) error {
 	} else {
 		m.buf, m.rest = a.take(), payload
 	}
-	l.push(lane, code, m, len(payload))
+	wirePayload := len(payload)
+	a.free() // before the protocol runs, so that what it sees of the budget is right
+	l.push(lane, code, m, wirePayload)
 	l.wakeAndYield()
 	return nil
 }

@@ -13,12 +13,12 @@ import (
 
 const (
 	pingSize = 64
-	// sleepPerMessage and floodSize are the slow protocol of issue 2.
+	// sleepPerMessage and floodSize are the slow protocol.
 	sleepPerMessage = 20 * time.Millisecond
 	floodSize       = 1 << 10
 	sleeperInbox    = 4 << 20
-	// waitRun is how long the rows beside a slow protocol run: long enough that a policy that waits has had its time.
-	waitRun = 3 * time.Second
+	// slowLonger is how much longer the rows beside a slow protocol run: long enough that a policy that waits has had its time.
+	slowLonger = 3
 	// bulkLonger is how much longer the row beside bulk measures: its round trips are few.
 	bulkLonger = 3
 	// held is the round trip from which a link counts as held up: a flood alone makes a queue in the sockets that takes
@@ -157,7 +157,7 @@ func pingBesideSleeper(v variant, o options) (sample, error) {
 	}
 	start := time.Now()
 	ping := startPinger(p.Dialer["ping"].RW)
-	time.Sleep(waitRun)
+	time.Sleep(slowLonger * o.dur)
 	ended := ping.halt()
 	closing.Store(true)
 	stop.Store(true)
@@ -168,7 +168,7 @@ func pingBesideSleeper(v variant, o options) (sample, error) {
 	s := sample{"idle_p99_us": idle["p99_us"], "trips": float64(len(ping.trips)), "alive": 0, "stopped": 0,
 		"p50_us": quantile(ping.trips, 0.5), "p99_us": quantile(ping.trips, 0.99)}
 	s["stall_ms"] = heldUp(ping, ended).Seconds() * 1e3
-	if ping.last.Sub(start) > waitRun-held {
+	if ping.last.Sub(start) > slowLonger*o.dur-held {
 		s["alive"] = 1
 	}
 	if stopped.Load() {

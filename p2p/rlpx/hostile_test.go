@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 the replacements know only the NIST curves
+
 package rlpx
 
 import (

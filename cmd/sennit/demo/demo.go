@@ -38,7 +38,11 @@ func Run(ctx context.Context, w io.Writer, o Options, stacks ...Stack) error {
 		errs     []error
 	)
 	for _, stack := range stacks {
-		p.printf("%s: two nodes, one link over 127.0.0.1, four protocols; stuck never reads (policy of its inbox: %v)\n", stack.Name, o.Policy)
+		policy := "no policy"
+		if stack.Policies {
+			policy = "policy of its inbox: " + o.Policy.String()
+		}
+		p.printf("%s: two nodes, one link over 127.0.0.1, four protocols; stuck never reads (%s)\n", stack.Name, policy)
 		final, err := play(ctx, p, o, stack)
 		if err != nil {
 			return errors.Join(fmt.Errorf("%s: %w", stack.Name, err), p.err)
@@ -63,6 +67,9 @@ func play(ctx context.Context, p *printer, o Options, stack Stack) (*snapshot, e
 	defer link.Close()
 	defer w.end(nil) // first: the Run functions that wait for it would hold Close up
 	if err := w.await(connectLimit); err != nil {
+		if errors.Is(err, errLinkEnded) {
+			err = trueCause(link, err)
+		}
 		return nil, err
 	}
 
@@ -86,11 +93,20 @@ func play(ctx context.Context, p *printer, o Options, stack Stack) (*snapshot, e
 				return nil, context.Cause(ctx)
 			}
 			final := w.take(stack.Name, start, time.Now(), nil, nil)
-			final.ended = context.Cause(w.ctx)
+			final.ended = trueCause(link, context.Cause(w.ctx))
 			p.finish(final, o.Duration)
 			return final, nil
 		}
 	}
+}
+
+// trueCause returns an errLinkEnded that says why: what the link knows, or else what a protocol noticed, which is mostly
+// no more than an end of file.
+func trueCause(link Link, noticed error) error {
+	if cause := link.Cause(); cause != nil {
+		return fmt.Errorf("%w: %w", errLinkEnded, cause)
+	}
+	return noticed
 }
 
 // printer writes to w and keeps the first error.

@@ -6,15 +6,15 @@ import (
 	"errors"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
-	"github.com/ethereum/go-ethereum/crypto"
-	gethlog "github.com/ethereum/go-ethereum/log"
-	geth "github.com/ethereum/go-ethereum/p2p"
 	"go.uber.org/goleak"
 
 	"github.com/sennit-net/sennit/p2p"
+	"github.com/sennit-net/sennit/trace"
 )
 
 func TestMain(m *testing.M) {
@@ -38,71 +38,6 @@ func TestTheLinkLivesUnderEveryPolicy(t *testing.T) {
 				t.Errorf("%v, live %v: moves the cursor: %v", policy, live, !live)
 			}
 		}
-	}
-}
-
-// gethStack runs the demonstration on go-ethereum's p2p. It shows that a [Stack] can be filled in for a peer layer
-// without counters and policies.
-func gethStack() Stack { return Stack{Name: "go-ethereum", Connect: connectGeth} }
-
-type gethLink struct{ servers []*geth.Server }
-
-func (l *gethLink) Stats() []p2p.ProtocolStats { return nil }
-
-func (l *gethLink) Close() {
-	for _, s := range l.servers {
-		s.Stop()
-	}
-}
-
-func connectGeth(dialer, listener []p2p.Protocol) (Link, error) {
-	l := &gethLink{}
-	for _, node := range []struct {
-		addr      string
-		protocols []p2p.Protocol
-	}{{"127.0.0.1:0", listener}, {"", dialer}} {
-		key, err := crypto.GenerateKey()
-		if err != nil {
-			return nil, err
-		}
-		server := &geth.Server{Config: geth.Config{
-			PrivateKey: key, MaxPeers: 10, NoDiscovery: true, ListenAddr: node.addr, Logger: gethlog.NewLogger(gethlog.DiscardHandler()),
-		}}
-		for _, p := range node.protocols {
-			server.Protocols = append(server.Protocols, geth.Protocol{Name: p.Name, Version: p.Version, Length: p.Length,
-				Run: func(_ *geth.Peer, rw geth.MsgReadWriter) error { return p.Run(nil, gethRW{rw}) }})
-		}
-		if err := server.Start(); err != nil {
-			l.Close()
-			return nil, err
-		}
-		l.servers = append(l.servers, server)
-	}
-	l.servers[1].AddPeer(l.servers[0].Self())
-	return l, nil
-}
-
-type gethRW struct{ rw geth.MsgReadWriter }
-
-func (g gethRW) ReadMsg() (p2p.Msg, error) {
-	msg, err := g.rw.ReadMsg()
-	return p2p.Msg{Code: msg.Code, Size: msg.Size, Payload: msg.Payload, ReceivedAt: msg.ReceivedAt}, err
-}
-
-func (g gethRW) WriteMsg(msg p2p.Msg) error {
-	return g.rw.WriteMsg(geth.Msg{Code: msg.Code, Size: msg.Size, Payload: msg.Payload})
-}
-
-func TestAnotherStackCanBeShownForComparison(t *testing.T) {
-	var out bytes.Buffer
-	o := Options{Duration: 200 * time.Millisecond, Policy: p2p.OverloadStop()}
-	if err := Run(t.Context(), &out, o, Sennit(), gethStack()); err != nil {
-		t.Fatal(err)
-	}
-	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
-	verdicts := lines[len(lines)-2:]
-	if !strings.HasPrefix(verdicts[0], "Sennit: echo") || !strings.HasPrefix(verdicts[1], "go-ethereum: echo") {
-		t.Errorf("the last two lines are not the verdicts:\n%s", &out)
 	}
 }
 
@@ -133,6 +68,8 @@ type pipeLink struct{ running []chan struct{} }
 
 func (l *pipeLink) Stats() []p2p.ProtocolStats { return nil }
 
+func (l *pipeLink) Cause() error { return nil }
+
 func (l *pipeLink) Close() {
 	for _, done := range l.running {
 		<-done
@@ -148,6 +85,102 @@ func TestALinkThatEndsEarlyIsReported(t *testing.T) {
 			t.Error("no error though the link had to live")
 		case err != nil && !errors.Is(err, errLinkEnded):
 			t.Errorf("must live %v: %v", mustLive, err)
+		}
+	}
+}
+
+// cutLink is a link of Sennit that does something to itself when its state is first asked for, that is while all runs.
+type cutLink struct {
+	*sennitLink
+	cut func()
+}
+
+func (l cutLink) Stats() []p2p.ProtocolStats {
+	l.cut()
+	return nil
+}
+
+func TestTheVerdictNamesTheTrueCauseOfAnEarlyEnd(t *testing.T) {
+	for want, cut := range map[string]func(*sennitLink){
+		"listener, local: too many peers.":  func(l *sennitLink) { l.listener.Peers()[0].Disconnect(p2p.DiscTooManyPeers) },
+		"dialer, local: disconnect request": func(l *sennitLink) { l.dialer.RemovePeer(l.listener.Self()) },
+		"dialer, local: client quitting.":   func(l *sennitLink) { l.dialer.Stop() },
+	} {
+		stack := Sennit()
+		stack.Connect = func(dialer, listener []p2p.Protocol) (Link, error) {
+			l, err := connectSennit(dialer, listener)
+			if err != nil {
+				return nil, err
+			}
+			return cutLink{l.(*sennitLink), sync.OnceFunc(func() { cut(l.(*sennitLink)) })}, nil
+		}
+		var out bytes.Buffer
+		err := Run(t.Context(), &out, Options{Duration: time.Minute, Live: true}, stack)
+		if !errors.Is(err, errLinkEnded) || !strings.Contains(err.Error(), strings.TrimSuffix(want, ".")) {
+			t.Errorf("%s: error %v", want, err)
+		}
+		if !strings.Contains(out.String(), "the link ended: "+want) {
+			t.Errorf("no %q in the verdict:\n%s", want, &out)
+		}
+	}
+}
+
+func TestTheEndThatKnowsTheCauseIsBelieved(t *testing.T) {
+	oops := errors.New("oops")
+	theirs := trace.LinkClosed{Link: trace.Link{Inbound: true}, Cause: p2p.DiscSubprotocolError, Side: trace.SideRemote}
+	ours := trace.LinkClosed{Cause: oops, Side: trace.SideLocal, Protocol: "bulk", Reason: 16, ReasonSent: true}
+	over := trace.LinkClosed{Link: trace.Link{Inbound: true}, Cause: ErrOver, Side: trace.SideLocal, Protocol: "stuck", ReasonSent: true}
+	later := trace.LinkClosed{Cause: errors.New("of a later link"), Side: trace.SideNetwork}
+	for _, tt := range []struct {
+		ends []trace.LinkClosed
+		want string
+	}{
+		{[]trace.LinkClosed{theirs, ours, later}, "dialer, local: bulk: oops, told the other end 16, subprotocol error"},
+		{[]trace.LinkClosed{ours, theirs, later}, "dialer, local: bulk: oops, told the other end 16, subprotocol error"},
+		{[]trace.LinkClosed{over, ours, later}, "dialer, local: bulk: oops, told the other end 16, subprotocol error"},
+		{[]trace.LinkClosed{over, theirs, later}, "listener, remote: subprotocol error"},
+		{[]trace.LinkClosed{theirs, theirs, later}, "listener, remote: subprotocol error"},
+	} {
+		r := newEndRecorder()
+		r.Record(&trace.LinkOpened{})
+		for i := range tt.ends {
+			r.Record(&tt.ends[i])
+		}
+		if got := r.cause(); got == nil || got.Error() != tt.want {
+			t.Errorf("got %v, want %s", got, tt.want)
+		}
+	}
+}
+
+func TestAnEndThatIsNeverRecordedIsNotWaitedForForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newEndRecorder()
+		start := time.Now()
+		if err := r.cause(); err != nil || time.Since(start) != endLimit {
+			t.Errorf("%v after %v", err, time.Since(start))
+		}
+		theirs := trace.LinkClosed{Cause: p2p.DiscQuitting, Side: trace.SideRemote}
+		r.Record(&theirs)
+		if err := r.cause(); !errors.Is(err, p2p.DiscQuitting) {
+			t.Errorf("one end alone: %v", err)
+		}
+	})
+}
+
+func TestSettingsThatCannotBeMeantAreNamed(t *testing.T) {
+	for want, change := range map[string]func(*Settings){
+		"--seconds": func(s *Settings) { s.Seconds = 0 },
+		"--wait":    func(s *Settings) { s.Policy, s.Wait = "wait", 0 },
+		"--policy":  func(s *Settings) { s.Policy = "panic" },
+		"":          func(s *Settings) {},
+	} {
+		s := DefaultSettings()
+		change(&s)
+		switch o, err := s.Options(new(bytes.Buffer)); {
+		case want == "" && (err != nil || o != Options{Duration: 5 * time.Second, Policy: p2p.OverloadStop()}):
+			t.Errorf("defaults: %+v, %v", o, err)
+		case want != "" && (err == nil || !strings.HasPrefix(err.Error(), want)):
+			t.Errorf("%s: %v", want, err)
 		}
 	}
 }

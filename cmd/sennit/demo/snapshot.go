@@ -11,7 +11,7 @@ type snapshot struct {
 	stack   string
 	elapsed time.Duration // since all protocols ran
 	rows    []row
-	ended   error // why the link ended early, or nil
+	ended   error // an errLinkEnded that says why, if the link ended early
 }
 
 // row is what one protocol has got done.

@@ -12,6 +12,7 @@ import (
 	"github.com/ethereum/go-ethereum/log"
 
 	"github.com/sennit-net/sennit/p2p"
+	"github.com/sennit-net/sennit/trace"
 )
 
 // Stack is a peer layer to show.
@@ -24,6 +25,9 @@ type Stack struct {
 	// policies ignores that field of the protocols, and their Run functions may be called with a nil peer.
 	Connect func(dialer, listener []p2p.Protocol) (Link, error)
 
+	// Policies says that the stack has overload policies.
+	Policies bool
+
 	// MustLive makes it an error of [Run] if the link ends early.
 	MustLive bool
 }
@@ -33,24 +37,31 @@ type Link interface {
 	// Stats returns the counters of the listener's end, or nil if the stack has none or the link has ended.
 	Stats() []p2p.ProtocolStats
 
+	// Cause returns why the link ended, for people, or nil if the stack doesn't know. It is called when the link has
+	// ended early, as a protocol at either end noticed, and may wait a moment for the link to be done.
+	Cause() error
+
 	// Close stops both nodes and waits for them.
 	Close()
 }
 
 // Sennit returns the peer layer of this module.
 func Sennit() Stack {
-	return Stack{Name: "Sennit", Connect: connectSennit, MustLive: true}
+	return Stack{Name: "Sennit", Connect: connectSennit, Policies: true, MustLive: true}
 }
 
-type sennitLink struct{ dialer, listener *p2p.Server }
+type sennitLink struct {
+	dialer, listener *p2p.Server
+	ends             *endRecorder
+}
 
 func connectSennit(dialer, listener []p2p.Protocol) (Link, error) {
-	l := &sennitLink{}
+	l := &sennitLink{ends: newEndRecorder()}
 	var err error
-	if l.listener, err = startSennit("listener", "127.0.0.1:0", listener); err != nil {
+	if l.listener, err = startSennit("listener", "127.0.0.1:0", listener, l.ends); err != nil {
 		return nil, err
 	}
-	if l.dialer, err = startSennit("dialer", "", dialer); err != nil {
+	if l.dialer, err = startSennit("dialer", "", dialer, l.ends); err != nil {
 		l.listener.Stop()
 		return nil, err
 	}
@@ -58,7 +69,7 @@ func connectSennit(dialer, listener []p2p.Protocol) (Link, error) {
 	return l, nil
 }
 
-func startSennit(name, addr string, protocols []p2p.Protocol) (*p2p.Server, error) {
+func startSennit(name, addr string, protocols []p2p.Protocol, recorder trace.Recorder) (*p2p.Server, error) {
 	key, err := crypto.GenerateKey()
 	if err != nil {
 		return nil, err
@@ -70,6 +81,7 @@ func startSennit(name, addr string, protocols []p2p.Protocol) (*p2p.Server, erro
 		NoDiscovery: true,
 		ListenAddr:  addr,
 		Protocols:   protocols,
+		Recorder:    recorder,
 		Logger:      log.NewLogger(log.DiscardHandler()),
 	}}
 	if err := server.Start(); err != nil {
@@ -84,6 +96,8 @@ func (l *sennitLink) Stats() []p2p.ProtocolStats {
 	}
 	return nil
 }
+
+func (l *sennitLink) Cause() error { return l.ends.cause() }
 
 func (l *sennitLink) Close() {
 	l.dialer.Stop()

@@ -1,7 +1,7 @@
 package demo
 
 import (
-	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -67,8 +67,8 @@ func TestVerdictSaysWhatHappened(t *testing.T) {
 			"stuck, which never reads, has 2.0 KiB waiting. The link lived."},
 		{"no counters, no answer", func(s *snapshot, echo, stuck *row) {
 			s.stack, echo.received, stuck.stats = "other", 0, nil
-			s.ended = errors.New("timeout")
-		}, "other: echo had no answer in 5.0 s. stuck, which never reads, was sent 90,000 messages. The link did not live: it ended after 5.0 s (timeout)."},
+			s.ended = fmt.Errorf("%w: timeout", errLinkEnded)
+		}, "other: echo had no answer in 5.0 s. stuck, which never reads, was sent 90,000 messages. The link did not live: after 5.0 s the link ended: timeout."},
 	}
 	for _, tt := range tests {
 		s := example()

@@ -18,7 +18,7 @@ func (s *snapshot) verdict() string {
 	}
 	parts := []string{s.echoVerdict(echo), s.stuckVerdict(stuck)}
 	if s.ended != nil {
-		parts = append(parts, fmt.Sprintf("The link did not live: it ended after %.1f s (%v).", s.elapsed.Seconds(), s.ended))
+		parts = append(parts, fmt.Sprintf("The link did not live: after %.1f s %v.", s.elapsed.Seconds(), s.ended))
 	} else {
 		parts = append(parts, "The link lived.")
 	}

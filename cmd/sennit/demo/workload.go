@@ -30,6 +30,10 @@ const (
 // errLinkEnded is the cause of an end that no one asked for.
 var errLinkEnded = errors.New("the link ended")
 
+// ErrOver is what the Run functions that [Stack.Connect] is given return when the demonstration has ended already. A link
+// that ends for this reason at one end has another, earlier cause, which the other end may know.
+var ErrOver = errors.New("the demonstration is over")
+
 // strand is one of the protocols on the link. Its counters are added to by the Run functions and may be read at any time.
 type strand struct {
 	name           string
@@ -168,6 +172,9 @@ func (w *workload) watched(name string, run func(p2p.MsgReadWriter) error) func(
 		default: // a second link, which nobody waits for
 		}
 		err := run(rw)
+		if err == nil {
+			return ErrOver
+		}
 		w.end(fmt.Errorf("%w: %s: %v", errLinkEnded, name, err)) // a no-op after the end
 		return err
 	}

@@ -1,0 +1,139 @@
+package p2p_test
+
+import (
+	"net"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/ethereum/go-ethereum/crypto"
+	"github.com/ethereum/go-ethereum/rlp"
+
+	"github.com/sennit-net/sennit/internal/frame"
+	"github.com/sennit-net/sennit/p2p"
+	"github.com/sennit-net/sennit/p2p/rlpx"
+)
+
+// What a peer with two protocols may cost while nothing happens, in goroutines (a Run each and the reader) and in bytes
+// of heap and stack. All of it is counted as new: three stacks of 2 or 4 KiB and the runtime's 1.4 KiB for the goroutines
+// are more than half. In a process that has had as many goroutines before, these are not.
+const idleGoroutines, idleBytes = 3, 18 << 10
+
+// bareClient is as little as a remote can be: a socket and, as long as it sends, the cipher.
+type bareClient struct {
+	fd     net.Conn
+	sealer *frame.Sealer
+}
+
+// joinBare makes so many peers of clients that keep nothing but their sockets, and their ciphers if they are to send.
+func joinBare(t *testing.T, srv *node, count int, sends bool, names ...string) []bareClient {
+	t.Helper()
+	clients := make([]bareClient, 0, count)
+	t.Cleanup(func() {
+		for _, c := range clients {
+			c.fd.Close()
+		}
+	})
+	caps := make([]p2p.Cap, len(names))
+	for i, name := range names {
+		caps[i] = p2p.Cap{Name: name, Version: 1}
+	}
+	there := srv.PeerCount()
+	for range count {
+		fd, err := net.Dial("tcp", srv.ListenAddr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fd.(*net.TCPConn).SetWriteBuffer(16 << 10) // so that what is sent goes to the server and not to the system
+		clients = append(clients, bareClient{fd: fd})
+		sealer := greetBare(t, fd, srv, caps)
+		if sends {
+			clients[len(clients)-1].sealer = sealer
+		}
+	}
+	until(t, "all peers", func() bool { return srv.PeerCount() == there+count })
+	return clients
+}
+
+func greetBare(t *testing.T, fd net.Conn, srv *node, caps []p2p.Cap) *frame.Sealer {
+	t.Helper()
+	fd.SetDeadline(time.Now().Add(patience))
+	defer fd.SetDeadline(time.Time{})
+	key := newTestKey(t)
+	c := rlpx.NewConn(fd, &srv.PrivateKey.PublicKey)
+	if _, err := c.Handshake(key); err != nil {
+		t.Fatal(err)
+	}
+	hello, err := rlp.EncodeToBytes(&greeting{5, "bare", caps, 0, crypto.FromECDSAPub(&key.PublicKey)[1:]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Write(0, hello); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, _, err := c.Read(); code != 0 || err != nil {
+		t.Fatalf("message %#x instead of Hello, %v", code, err)
+	}
+	srv.event(p2p.PeerEventTypeAdd)
+	return c.Detach().Sealer
+}
+
+// usage is what the process takes.
+type usage struct{ heap, stack, goroutines int }
+
+func used() usage {
+	heap := liveHeap()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return usage{int(heap), int(m.StackInuse), runtime.NumGoroutine()}
+}
+
+func quietNode(t *testing.T, budget int64, protocols ...p2p.Protocol) *node {
+	return startNode(t, func(c *p2p.Config) { c.Recorder, c.MemoryBudget = nil, budget }, protocols...)
+}
+
+// socketBytes returns what the client's end of a connection takes, as half of what both ends do.
+func socketBytes(t *testing.T, count int) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	before := liveHeap()
+	fds := make([]net.Conn, 0, 2*count)
+	for range count {
+		a, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer a.Close()
+		b, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer b.Close()
+		fds = append(fds, a, b)
+	}
+	after := liveHeap()
+	runtime.KeepAlive(fds)
+	return int(after-before) / len(fds)
+}
+
+func TestAnIdlePeerCostsLittle(t *testing.T) {
+	const count = 200
+	socket := socketBytes(t, count)
+	srv := quietNode(t, 0, testProtocol("aaa", drain), testProtocol("bbb", echo))
+	joinBare(t, srv, 1, false, "aaa", "bbb")
+	before := used()
+	joinBare(t, srv, count, false, "aaa", "bbb")
+	after := used()
+	heap, stack := (after.heap-before.heap)/count-socket, (after.stack-before.stack)/count
+	t.Logf("%d B of heap and %d B of stack per peer, %d B for the client's socket taken off", heap, stack, socket)
+	if goroutines := after.goroutines - before.goroutines; goroutines != count*idleGoroutines {
+		t.Errorf("%d goroutines for %d peers", goroutines, count)
+	}
+	if heap+stack > idleBytes && !p2p.RaceEnabled {
+		t.Errorf("an idle peer takes %d bytes of heap and %d of stack, together more than %d", heap, stack, idleBytes)
+	}
+}
