@@ -312,6 +312,7 @@ func TestTwoServersPingPongBesideAStalledProtocol(t *testing.T) {
 	const trips = 100
 	s := newSleeper(t)
 	done := make(chan error, 1)
+	overloaded := make(chan struct{})
 	a := startNode(t, nil, testProtocol("aaa", func(_ *p2p.Peer, rw p2p.MsgReadWriter) error {
 		payload := numbered(1, 50_000)
 		for {
@@ -320,6 +321,10 @@ func TestTwoServersPingPongBesideAStalledProtocol(t *testing.T) {
 			}
 		}
 	}), testProtocol("bbb", func(_ *p2p.Peer, rw p2p.MsgReadWriter) error {
+		select {
+		case <-overloaded:
+		case <-t.Context().Done():
+		}
 		for i := range trips {
 			if err := write(rw, 3, numbered(i, i)); err != nil {
 				done <- err
@@ -340,10 +345,12 @@ func TestTwoServersPingPongBesideAStalledProtocol(t *testing.T) {
 	}))
 	b := startNode(t, nil, s.protocol("aaa", p2p.OverloadDropNewest()), testProtocol("bbb", echo))
 	_, atB := connect(t, a, b)
+	until(t, "drops", func() bool { return atB.Stats().Protocols[0].Dropped > 0 })
+	close(overloaded)
 	if err := within(t, "the round trips", done); err != nil {
 		t.Error(err)
 	}
-	if stats := atB.Stats().Protocols; stats[0].Dropped == 0 || stats[1].MessagesIn != trips {
+	if stats := atB.Stats().Protocols; stats[1].MessagesIn != trips {
 		t.Errorf("%+v", stats)
 	}
 	s.read <- 0
