@@ -23,7 +23,7 @@ const (
 	admitted verdict = iota // charged; the caller must push it
 	dropped                 // to be dropped, and counted as such
 	full                    // no room now: wait
-	refused                 // the lane has been stopped or has ended: forget the message without counting it
+	refused                 // the link has ended: forget the message without counting it
 )
 
 // inbox is the queue of messages that arrived for a lane and have not been read, bounded in bytes. The reader puts in,
@@ -43,6 +43,7 @@ type inbox struct {
 	need     int64 // what the reader waits to be able to charge; 0 when it does not wait
 	err      error // why reads fail; queued messages are still handed out unless cut
 	cut      bool  // the queue has been thrown away
+	stopped  bool  // the lane was stopped: what arrives is dropped
 	sleepers int   // goroutines that wait for arrived
 	count    inboxCount
 }
@@ -78,13 +79,14 @@ func (in *inbox) admit(n int) (v verdict, evicted []*Message) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	for {
+		if in.stopped {
+			in.countDropLocked(n)
+			return dropped, evicted
+		}
 		if in.err != nil {
 			return refused, evicted
 		}
-		if in.fitsLocked(n) {
-			in.used += cost(n)
-			in.held += memory(n)
-			in.need = 0
+		if in.takeLocked(n) {
 			return admitted, evicted
 		}
 		switch in.mode {
@@ -92,7 +94,7 @@ func (in *inbox) admit(n int) (v verdict, evicted []*Message) {
 			in.need = cost(n)
 			return full, nil
 		case DropOldest:
-			if in.queue.len() > 0 {
+			if in.queue.len() > 0 && in.evictingHelpsLocked(n) {
 				m := in.queue.pop()
 				in.releaseLocked(int(m.Size))
 				in.countDropLocked(int(m.Size))
@@ -105,13 +107,39 @@ func (in *inbox) admit(n int) (v verdict, evicted []*Message) {
 	}
 }
 
-// fitsLocked tells whether a message of n bytes of payload may come in, and charges the ledger for it if so. An empty
-// inbox takes one message of any size, as long as the ledger has the memory.
-func (in *inbox) fitsLocked(n int) bool {
+// readmit is admit for a message that has been told to wait.
+func (in *inbox) readmit(n int) verdict {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	switch {
+	case in.err != nil:
+		return refused
+	case in.takeLocked(n):
+		return admitted
+	}
+	in.need = cost(n)
+	return full
+}
+
+// takeLocked charges a message of n bytes of payload, the ledger included, or returns false if it may not come in. An
+// empty inbox takes one message of any size, as long as the ledger has the memory.
+func (in *inbox) takeLocked(n int) bool {
 	if in.used > 0 && in.used+cost(n) > in.limit {
 		return false
 	}
-	return in.ledger.charge(overFloor(in.held+memory(n)) - overFloor(in.held))
+	if !in.ledger.charge(overFloor(in.held+memory(n)) - overFloor(in.held)) {
+		return false
+	}
+	in.used += cost(n)
+	in.held += memory(n)
+	in.need = 0
+	return true
+}
+
+// evictingHelpsLocked tells whether dropping an older message brings nearer that one of n bytes fits: not when it is
+// others who have spent the ledger.
+func (in *inbox) evictingHelpsLocked(n int) bool {
+	return in.used+cost(n) > in.limit || in.held > laneFloor
 }
 
 // overFloor is the part of a lane's memory that is charged to the ledger.
@@ -206,6 +234,35 @@ func (in *inbox) end(err error, cut bool) {
 	}
 	in.arrived.Broadcast()
 	in.signalSpace() // the reader may be waiting for memory for a message that nobody wants any more
+}
+
+// stop makes reads fail with err at once. It returns what was queued, which counts as dropped, for the caller to record
+// and discard.
+func (in *inbox) stop(err error) (lost []*Message) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.err == nil {
+		in.err, in.stopped, in.cut = err, true, true
+		for in.queue.len() > 0 {
+			m := in.queue.pop()
+			in.releaseLocked(int(m.Size))
+			in.countDropLocked(int(m.Size))
+			lost = append(lost, m)
+		}
+	}
+	in.arrived.Broadcast()
+	in.signalSpace()
+	return lost
+}
+
+// countIfStopped counts a message that is lost because the lane was stopped; it returns false if that is not why.
+func (in *inbox) countIfStopped(n int) bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.stopped {
+		in.countDropLocked(n)
+	}
+	return in.stopped
 }
 
 // ended tells whether nothing more can come in.

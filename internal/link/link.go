@@ -79,6 +79,8 @@ type Link struct {
 	lastFrame time.Time // when the last complete frame came
 	resumed   time.Time // when the link was last held up until, by a full inbox
 	lastPing  time.Time
+	reading   time.Time // when the last read began
+	rested    time.Time // when others could last run: after a read that had to wait, or a yield
 	toWake    []*Lane
 	sinceWake int
 	event     trace.Message // reused for every message that is recorded
@@ -218,8 +220,12 @@ func (l *Link) drain(until time.Time) {
 // stop stops a lane for the given cause: its protocol is told, the others go on. Without a lane left the link ends.
 func (l *Link) stop(lane *Lane, cause error) {
 	err := fmt.Errorf("%w: %w", ErrStopped, cause)
-	lane.in.end(err, true)
+	lost := lane.in.stop(err)
 	l.send.refuse(err, lane)
+	for _, m := range lost {
+		l.recordDrop(lane, m.Code, int(m.Size))
+		m.Discard()
+	}
 	l.record(&trace.ProtocolStopped{Link: l.id, Protocol: lane.cfg.Name, Cause: cause})
 	if l.running.Add(-1) == 0 {
 		l.End(reasonSubprotocolError, fmt.Errorf("no protocol left: %s: %w", lane.cfg.Name, err), lane.cfg.Name)
@@ -242,6 +248,10 @@ func (l *Link) beforeRead() error {
 	if len(l.toWake) > 0 {
 		l.wake()
 	}
+	if l.reading = time.Now(); l.reading.Sub(l.rested) >= workTime {
+		yield()
+		l.rested = time.Now()
+	}
 	if l.cause.Load() != nil {
 		return errEnding
 	}
@@ -249,7 +259,12 @@ func (l *Link) beforeRead() error {
 }
 
 // received runs after a read.
-func (l *Link) received(n int, _ time.Time) { l.bytesIn.Add(uint64(n)) }
+func (l *Link) received(n int, at time.Time) {
+	l.bytesIn.Add(uint64(n))
+	if at.Sub(l.reading) >= restTime {
+		l.rested = at
+	}
+}
 
 // tick runs when the read deadline passes: it pings, notices a dead remote, and gives back memory of busier times. So
 // the link needs no timer.

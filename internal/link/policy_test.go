@@ -451,3 +451,33 @@ func TestAMessageLargerThanTheInboxPassesWhenItIsEmpty(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatAStoppedLaneLosesIsCountedAndRecorded(t *testing.T) {
+	const fit, sent, size, read3 = 8, 50, 1000, 3
+	for _, policy := range []Policy{{Mode: Stop}, {Wait, time.Second}} {
+		t.Run(policy.Mode.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a, b, rec := twoLanes(t, policy, fit*(size+messageCost))
+				la := b.Lanes()[0]
+				for i := range sent {
+					must(t, write(a.Lanes()[0], uint64(i%4), numbered(i, size)))
+					if i == read3 {
+						for range read3 {
+							read(t, la)
+						}
+					}
+				}
+				must(t, write(a.Lanes()[0], 1, randomBytes(100_000))) // assembled, if anybody wanted it
+				time.Sleep(2 * time.Second)
+				synctest.Wait()
+				s := la.Stats()
+				if want := uint64(sent + 1 - read3); !s.Stopped || s.Dropped != want || s.InboxMessages != 0 {
+					t.Errorf("%d dropped, want %d; stats %+v", s.Dropped, want, s)
+				}
+				if drops := recordedDrops(rec); uint64(len(drops)) != s.Dropped {
+					t.Errorf("%d drops recorded, %d counted", len(drops), s.Dropped)
+				}
+			})
+		})
+	}
+}

@@ -142,9 +142,20 @@ func (l *Link) admit(lane *Lane, code uint64, size int) (ok bool, err error) {
 	}
 	if lane.cfg.Policy.Mode == Stop {
 		l.stop(lane, errOverload)
-		return false, nil
+	} else {
+		ok, err = l.await(lane, func() verdict { return lane.in.readmit(size) })
 	}
-	return l.await(lane, func() verdict { v, _ := lane.in.admit(size); return v })
+	if !ok {
+		l.lost(lane, code, size)
+	}
+	return ok, err
+}
+
+// lost counts and records a message that did not get in because its lane was stopped meanwhile.
+func (l *Link) lost(lane *Lane, code uint64, size int) {
+	if lane.in.countIfStopped(size) {
+		l.recordDrop(lane, code-lane.cfg.Offset, size)
+	}
 }
 
 // await holds the link up until try succeeds, the lane's credit is spent or the link ends.
@@ -197,8 +208,12 @@ func (l *Link) Assemble(code uint64, n int) (*Assembly, error) {
 		return nil, nil
 	}
 	lane, err := l.laneOf(code)
-	if err != nil || lane.in.ended() {
+	if err != nil {
 		// An unknown code ends the link, but only when it is known to be what the remote sent.
+		return nil, nil
+	}
+	if lane.in.ended() {
+		l.lost(lane, code, n-codeSize(code))
 		return nil, nil
 	}
 	return &Assembly{
@@ -229,15 +244,15 @@ func (l *Link) assemblyMemory(lane *Lane, n int, code uint64, size int) (*buffer
 		case Stop:
 			l.stop(lane, errOverload)
 		default:
-			size -= codeSize(code)
-			lane.in.countDrop(size)
-			l.recordDrop(lane, code-lane.cfg.Offset, size)
+			lane.in.countDrop(size - codeSize(code))
+			l.recordDrop(lane, code-lane.cfg.Offset, size-codeSize(code))
 		}
 		if err != nil {
 			return nil, err
 		}
 	}
 	if !ok {
+		l.lost(lane, code, size-codeSize(code))
 		return nil, nil
 	}
 	return buffer.Get(n), nil

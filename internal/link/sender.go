@@ -2,7 +2,6 @@ package link
 
 import (
 	"net"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,6 +16,10 @@ const (
 	// busyGap is how soon the writer must be needed again, after it ran out of work, for it to stay and wait the next
 	// time: starting it anew costs the growth of its stack.
 	busyGap = 5 * time.Millisecond
+	// workTime is for how long reader and writer work before they let others run: the scheduler would give them 10 ms.
+	workTime = 100 * time.Microsecond
+	// restTime is how long a read takes that had to wait.
+	restTime = 20 * time.Microsecond
 )
 
 // sender is the sending half of a link: the outboxes of all lanes, the control messages owed, and the writer.
@@ -52,6 +55,7 @@ type sender struct {
 	writing  net.Buffers      // what is left of vector during a write
 	deadline time.Time        // when the write deadline was last moved
 	idle     time.Time        // when there was last nothing to do
+	yielded  time.Time        // when others could last run
 }
 
 // enqueueLocked queues an encoded message, whose bytes have been reserved, and sees to it that a writer runs.
@@ -145,7 +149,7 @@ func (s *sender) writeLoop() {
 	defer s.writers.Done()
 	for s.take() {
 		err := s.write()
-		runtime.Gosched() // a long batch must not keep others from the processor until the scheduler notices
+		s.yield()
 		for i, b := range s.batch {
 			b.Free()
 			s.batch[i] = nil
@@ -205,6 +209,7 @@ func (s *sender) stayLocked() bool {
 		s.wake.Wait()
 	}
 	s.waiting, s.leaving = false, false
+	s.yielded = time.Now()
 	return s.running
 }
 
@@ -270,7 +275,6 @@ func (s *sender) takeTurnLocked(o *outbox) (taken int) {
 
 // write seals the batch and writes it, in one call if it is not large.
 func (s *sender) write() error {
-	s.moveDeadline()
 	if s.pinging {
 		s.pinged(time.Now())
 	}
@@ -294,6 +298,7 @@ func (s *sender) write() error {
 
 // flush writes the vector.
 func (s *sender) flush() (err error) {
+	s.moveDeadline()
 	var n int64
 	switch len(s.vector) {
 	case 0:
@@ -309,6 +314,14 @@ func (s *sender) flush() (err error) {
 	s.vector = s.vector[:0]
 	s.bytesOut.Add(uint64(n))
 	return err
+}
+
+// yield lets others run after a long time of work.
+func (s *sender) yield() {
+	if now := time.Now(); now.Sub(s.yielded) >= workTime {
+		yield()
+		s.yielded = time.Now()
+	}
 }
 
 // moveDeadline gives the coming writes time, but not more than the end of the link does.
