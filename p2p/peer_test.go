@@ -288,7 +288,7 @@ func TestTheEndOfALinkIsItsLastEvent(t *testing.T) {
 	_, second := events[1].(*trace.ProtocolPanicked)
 	closed, third := events[2].(*trace.LinkClosed)
 	if !first || !second || !third || closed.Protocol != "aaa" {
-		t.Errorf("recorded %T, %T, %T of %q", events[0], events[1], events[2], closed.Protocol)
+		t.Errorf("recorded %T, %T, %T %+v", events[0], events[1], events[2], closed)
 	}
 }
 
