@@ -2,6 +2,10 @@
 //
 // A buffer is taken with [Get] and given back with [Buffer.Free] by whoever owns it then; ownership moves with the
 // pointer. Free buffers stand in pools that the garbage collector empties, so nothing is kept for long on an idle process.
+//
+// Buffers are not wiped. Their contents come from other links, so a borrower must write each byte before it reads it or
+// hands it on: one that fills a buffer from a reader uses only what the reader has returned, one that encodes appends from
+// the start, and padding is written as zeros.
 package buffer
 
 import (
