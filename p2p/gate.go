@@ -294,7 +294,12 @@ func (h *halfOpen) leave() {
 	h.gate.mu.Lock()
 	h.gate.removeLocked(h)
 	h.gate.mu.Unlock()
-	if h.slot {
+	h.leaveSlot()
+}
+
+// leaveSlot gives h's slot back, if it has one.
+func (h *halfOpen) leaveSlot() {
+	if h != nil && h.slot {
 		h.slot = false
 		<-h.gate.slots
 	}
