@@ -11,8 +11,8 @@ import (
 )
 
 // run carries the peer's messages until the link has ended and the Run of every protocol has returned. The calling
-// goroutine becomes the link's reader. It returns why the link ended, and whether the remote asked for it.
-func (p *Peer) run() (cause error, remoteRequested bool) {
+// goroutine becomes the link's reader. It returns why the link ended.
+func (p *Peer) run() error {
 	p.recordOpened()
 	for _, rw := range p.protocols {
 		p.running.Add(1)
@@ -24,7 +24,7 @@ func (p *Peer) run() (cause error, remoteRequested bool) {
 	}
 	p.recordClosed(c)
 	p.running.Wait()
-	return c.Err, c.Received
+	return c.Err
 }
 
 // runProtocol is the goroutine of one protocol. However its Run ends, by returning, a panic or runtime.Goexit, that ends

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"runtime"
 	"strings"
 	"testing"
 
+	gethp2p "github.com/ethereum/go-ethereum/p2p"
 	"github.com/ethereum/go-ethereum/p2p/enode"
 
 	"github.com/sennit-net/sennit/p2p"
@@ -260,6 +262,39 @@ func TestAPanicInRunEndsThatPeerOnly(t *testing.T) {
 	bystander.expect(24, []byte{0xc0})
 }
 
+func TestPeersForTestsRunTheirCapsAsInGoEthereum(t *testing.T) {
+	for _, list := range [][]p2p.Cap{
+		nil,
+		{{Name: "eth", Version: 69}},
+		{{Name: "snap", Version: 1}, {Name: "eth", Version: 69}},
+		{{Name: "eth", Version: 68}, {Name: "eth", Version: 70}, {Name: "eth", Version: 69}, {Name: "eth", Version: 70}},
+	} {
+		theirList := make([]gethp2p.Cap, len(list))
+		for i, c := range list {
+			theirList[i] = gethp2p.Cap(c)
+		}
+		id := enode.ID{1}
+		ours, theirs := p2p.NewPeer(id, "x", list), gethp2p.NewPeer(id, "x", theirList)
+		if got, want := ours.Info().Protocols, theirs.Info().Protocols; !reflect.DeepEqual(got, want) {
+			t.Errorf("%v: protocols %v, go-ethereum says %v", list, got, want)
+		}
+		for _, name := range []string{"eth", "snap", "les"} {
+			for _, versions := range [][]uint{nil, {1}, {68}, {69}, {70}, {68, 69, 70}} {
+				if got, want := ours.RunningCap(name, versions), theirs.RunningCap(name, versions); got != want {
+					t.Errorf("%v: RunningCap(%q, %v) is %v, go-ethereum says %v", list, name, versions, got, want)
+				}
+			}
+		}
+		if s := ours.Stats(); s.Protocols != nil {
+			t.Errorf("%v: has carried %+v", list, s)
+		}
+		piped, _ := p2p.MsgPipe()
+		if got := p2p.NewPeerPipe(id, "x", list, piped).Info().Protocols; !reflect.DeepEqual(got, ours.Info().Protocols) {
+			t.Errorf("%v: protocols %v with a pipe", list, got)
+		}
+	}
+}
+
 func TestPeersForTestsNeverBlock(t *testing.T) {
 	id, caps := enode.ID{1}, []p2p.Cap{{Name: "eth", Version: 69}}
 	bare := p2p.NewPeer(id, "a name of more than twenty bytes", caps)
@@ -267,7 +302,7 @@ func TestPeersForTestsNeverBlock(t *testing.T) {
 	bare.Disconnect(p2p.DiscQuitting)
 	if bare.ID() != id || bare.Name() != "a name of more than ..." || bare.Fullname() != "a name of more than twenty bytes" ||
 		len(bare.Caps()) != 1 || bare.Inbound() || bare.Trusted() || bare.DynDialed() || bare.StaticDialed() ||
-		bare.RunningCap("eth", []uint{69}) || bare.String() != "Peer 0100000000000000 pipe" || bare.Log() == nil {
+		!bare.RunningCap("eth", []uint{69}) || bare.String() != "Peer 0100000000000000 pipe" || bare.Log() == nil {
 		t.Errorf("bare peer: %v %+v", bare, bare.Info())
 	}
 	if s := bare.Stats(); s.Protocols != nil || s.WireBytesIn != 0 {
