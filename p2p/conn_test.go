@@ -132,7 +132,7 @@ func TestAcceptingGoesOnAfterAnErrorThatPasses(t *testing.T) {
 	if !fd.closed.Load() || silent.explain(nil) != errEvicted {
 		t.Error("the silent connection was left open")
 	}
-	if fake.gate.room.Len() != 0 {
+	if fake.gate.places != 0 {
 		t.Error("the connection accepted later is still there")
 	}
 }

@@ -233,7 +233,7 @@ func (r *runningServer) refused(c *conn, h *halfOpen, err error) {
 }
 
 // dialFailed is refused for a dial that got no connection.
-func (r *runningServer) dialFailed(dest *enode.Node, _ connFlag, err error) {
+func (r *runningServer) dialFailed(dest *enode.Node, err error) {
 	ev := &trace.LinkRefused{Link: trace.Link{Seq: linkSeq.Add(1), Peer: dest.ID()}, Stage: "dial", Err: err}
 	if addr, ok := dest.TCPEndpoint(); ok {
 		ev.Remote = net.TCPAddrFromAddrPort(addr)
