@@ -22,8 +22,11 @@ func (p *Peer) run() error {
 	if c.Received {
 		c.Err = DiscReason(c.Reason)
 	}
-	p.recordClosed(c)
-	p.running.Wait()
+	closed := p.closedEvent(c)
+	p.running.Wait() // what the protocols do until they return is recorded before the end
+	if r := p.opts.recorder; r != nil {
+		r.Record(closed)
+	}
 	return c.Err
 }
 
@@ -87,13 +90,11 @@ func (p *Peer) recordOpened() {
 	})
 }
 
-func (p *Peer) recordClosed(c link.Cause) {
-	if p.opts.recorder == nil {
-		return
-	}
+// closedEvent returns the last event of the link, as things are when it has just ended.
+func (p *Peer) closedEvent(c link.Cause) *trace.LinkClosed {
 	s := p.link.Stats()
-	p.opts.recorder.Record(&trace.LinkClosed{
+	return &trace.LinkClosed{
 		Link: p.conn.link(), Cause: c.Err, Side: c.Side, Reason: c.Reason, ReasonSent: c.Sent, ReasonReceived: c.Received,
 		Protocol: c.Protocol, Lifetime: time.Duration(p.Lifetime()), BytesIn: s.BytesIn, BytesOut: s.BytesOut,
-	})
+	}
 }

@@ -262,6 +262,36 @@ func TestAPanicInRunEndsThatPeerOnly(t *testing.T) {
 	bystander.expect(24, []byte{0xc0})
 }
 
+func TestTheEndOfALinkIsItsLastEvent(t *testing.T) {
+	slow := make(chan struct{})
+	srv := startNode(t, nil, testProtocol("aaa", func(_ *p2p.Peer, rw p2p.MsgReadWriter) error {
+		_, err := rw.ReadMsg()
+		return err
+	}), testProtocol("bbb", func(*p2p.Peer, p2p.MsgReadWriter) error {
+		<-slow
+		panic("too late to matter")
+	}))
+	w := join(t, srv, "aaa", "bbb")
+	w.send(16, nil)
+	w.farewell()
+	w.fd.Close()
+	if closed := recorded[*trace.LinkClosed](&srv.journal); closed != nil {
+		t.Errorf("%+v is recorded while a protocol still runs", closed[0])
+	}
+	close(slow)
+	srv.event(p2p.PeerEventTypeDrop)
+	events := recorded[trace.Event](&srv.journal)
+	if n := len(events); n != 3 {
+		t.Fatalf("%d events: %+v", n, events)
+	}
+	_, first := events[0].(*trace.LinkOpened)
+	_, second := events[1].(*trace.ProtocolPanicked)
+	closed, third := events[2].(*trace.LinkClosed)
+	if !first || !second || !third || closed.Protocol != "aaa" {
+		t.Errorf("recorded %T, %T, %T %+v", events[0], events[1], events[2], closed)
+	}
+}
+
 func TestPeersForTestsRunTheirCapsAsInGoEthereum(t *testing.T) {
 	for _, list := range [][]p2p.Cap{
 		nil,
