@@ -42,3 +42,8 @@ func errInvalidMsg(msg Msg, cause error) error {
 
 // errInvalidMsgCode is the error of WriteMsg for a code that is not below the protocol's Length.
 var errInvalidMsgCode error = &peerError{kind: "invalid message code", detail: "not handled"}
+
+// errNoPayload is the error of WriteMsg for a message that has a size and nothing to read it from.
+func errNoPayload(msg Msg) error {
+	return fmt.Errorf("message %d has a size of %d bytes but a nil Payload", msg.Code, msg.Size)
+}

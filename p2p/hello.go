@@ -63,13 +63,6 @@ type helloConn interface {
 	SetWriteDeadline(time.Time) error
 }
 
-// readLimiter is a helloConn that refuses a message longer than a limit, in bytes of code and payload on the wire, before
-// it takes memory for it; 0 lifts the limit.
-type readLimiter interface{ SetReadLimit(int) }
-
-// maxFirstMessage is the length of the longest Hello with its code.
-const maxFirstMessage = 1 + maxHelloSize
-
 var (
 	errHelloKeyLength = errors.New("its public key is not 64 bytes long")
 	errHelloKeyPoint  = errors.New("its public key is not a point on the curve")
@@ -85,12 +78,9 @@ func (e *refusedError) Unwrap() error { return e.reason }
 
 // exchangeHello sends ours and reads the remote's Hello, both at once so that two nodes that do the same cannot wait for
 // each other, and turns compression on if the remote knows it. It sets the connection's deadlines to timeout from now
-// and clears them at the end. The error, when it is a Disconnect, unwraps to a DiscReason.
+// and clears them at the end. The error, when it is a Disconnect, unwraps to a DiscReason. How large a frame may come
+// instead of a Hello is up to what conn reads from: a boundedFD.
 func exchangeHello(conn helloConn, ours *hello, timeout time.Duration) (*hello, error) {
-	if l, ok := conn.(readLimiter); ok {
-		l.SetReadLimit(maxFirstMessage)
-		defer l.SetReadLimit(0)
-	}
 	deadline := time.Now().Add(timeout)
 	conn.SetReadDeadline(deadline)
 	conn.SetWriteDeadline(deadline)

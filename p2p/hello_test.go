@@ -270,26 +270,6 @@ func TestRemoteThatReadsNothingIsGivenUpAfterTheTimeout(t *testing.T) {
 	})
 }
 
-// limitedConn records the read limits it is given.
-type limitedConn struct {
-	*rlpx.Conn
-	limits []int
-}
-
-func (c *limitedConn) SetReadLimit(n int) { c.limits = append(c.limits, n) }
-
-func TestFirstMessageIsLimitedWhereTheConnectionCanDoIt(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		dialer, listener := pair(t)
-		go listener.Write(discMsg, encodeDisconnect(DiscTooManyPeers))
-		c := &limitedConn{Conn: dialer}
-		exchangeHello(c, testHello(keyA, 5), time.Second)
-		if !slices.Equal(c.limits, []int{2049, 0}) {
-			t.Errorf("limits %v", c.limits)
-		}
-	})
-}
-
 func FuzzDecodeHello(f *testing.F) {
 	key := crypto.FromECDSAPub(&keyA.PublicKey)[1:]
 	f.Add(unhex(f, eip8Hello))

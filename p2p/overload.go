@@ -18,6 +18,9 @@ type OverloadPolicy struct {
 	wait time.Duration // for modeWait, 0 stands for defaultOverloadWait
 }
 
+// defaultOverloadWait is the credit of the zero OverloadPolicy.
+const defaultOverloadWait = 10 * time.Second
+
 type overloadMode uint8
 
 const (

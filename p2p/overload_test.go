@@ -32,15 +32,7 @@ func TestOverloadPolicies(t *testing.T) {
 	}
 }
 
-func TestProtocolBudgetsHaveDefaults(t *testing.T) {
-	var p Protocol
-	if in, out := p.inboxBytes(), p.outboxBytes(); in != 4<<20 || out != 1<<20 {
-		t.Errorf("defaults %d, %d", in, out)
-	}
-	p.InboxBytes, p.OutboxBytes = 1, 2
-	if in, out := p.inboxBytes(), p.outboxBytes(); in != 1 || out != 2 {
-		t.Errorf("set to 1, 2: %d, %d", in, out)
-	}
+func TestTheMemoryBudgetHasADefault(t *testing.T) {
 	c := Config{}
 	if c.memoryBudget() != 512<<20 {
 		t.Errorf("memory budget %d", c.memoryBudget())

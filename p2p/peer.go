@@ -22,8 +22,8 @@ type Peer struct {
 	conn      *conn
 	log       func() log.Logger
 	created   mclock.AbsTime
-	protocols []*protoRW     // in code order
-	opts      peerOptions    //
+	protocols []*protoRW // in code order
+	opts      peerOptions
 	link      *link.Link     // nil for a peer made for tests
 	pipe      *MsgPipeRW     // of NewPeerPipe, else nil
 	running   sync.WaitGroup // one for each protocol's Run; run waits for it
@@ -61,12 +61,20 @@ func newPeer(logger log.Logger, c *conn, matched []matchedProtocol, opts peerOpt
 	return p
 }
 
-// NewPeer returns a peer for tests: it has no connection, and Disconnect does nothing.
+// NewPeer returns a peer for tests: it has no connection, and Disconnect does nothing. All of caps count as running, of
+// each name the highest version; nobody can read or write their messages.
 func NewPeer(id enode.ID, name string, caps []Cap) *Peer {
 	fd, _ := net.Pipe()
 	c := &conn{fd: fd, node: enode.SignNull(new(enr.Record), id), name: name, caps: caps}
 	p := &Peer{conn: c, created: mclock.Now()}
 	p.log = func() log.Logger { return log.Root().New("id", id, "conn", c.flags.String()) }
+	local := make([]Protocol, len(caps))
+	for i, c := range caps {
+		local[i] = Protocol{Name: c.Name, Version: c.Version}
+	}
+	for _, m := range matchProtocols(local, caps) {
+		p.protocols = append(p.protocols, &protoRW{Protocol: m.Protocol, peer: p})
+	}
 	return p
 }
 

@@ -11,8 +11,8 @@ import (
 )
 
 // run carries the peer's messages until the link has ended and the Run of every protocol has returned. The calling
-// goroutine becomes the link's reader. It returns why the link ended, and whether the remote asked for it.
-func (p *Peer) run() (cause error, remoteRequested bool) {
+// goroutine becomes the link's reader. It returns why the link ended.
+func (p *Peer) run() error {
 	p.recordOpened()
 	for _, rw := range p.protocols {
 		p.running.Add(1)
@@ -22,9 +22,12 @@ func (p *Peer) run() (cause error, remoteRequested bool) {
 	if c.Received {
 		c.Err = DiscReason(c.Reason)
 	}
-	p.recordClosed(c)
-	p.running.Wait()
-	return c.Err, c.Received
+	closed := p.closedEvent(c)
+	p.running.Wait() // what the protocols do until they return is recorded before the end
+	if r := p.opts.recorder; r != nil {
+		r.Record(closed)
+	}
+	return c.Err
 }
 
 // runProtocol is the goroutine of one protocol. However its Run ends, by returning, a panic or runtime.Goexit, that ends
@@ -87,13 +90,11 @@ func (p *Peer) recordOpened() {
 	})
 }
 
-func (p *Peer) recordClosed(c link.Cause) {
-	if p.opts.recorder == nil {
-		return
-	}
+// closedEvent returns the last event of the link, as things are when it has just ended.
+func (p *Peer) closedEvent(c link.Cause) *trace.LinkClosed {
 	s := p.link.Stats()
-	p.opts.recorder.Record(&trace.LinkClosed{
+	return &trace.LinkClosed{
 		Link: p.conn.link(), Cause: c.Err, Side: c.Side, Reason: c.Reason, ReasonSent: c.Sent, ReasonReceived: c.Received,
 		Protocol: c.Protocol, Lifetime: time.Duration(p.Lifetime()), BytesIn: s.BytesIn, BytesOut: s.BytesOut,
-	})
+	}
 }

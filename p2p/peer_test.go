@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"runtime"
 	"strings"
 	"testing"
 
+	gethp2p "github.com/ethereum/go-ethereum/p2p"
 	"github.com/ethereum/go-ethereum/p2p/enode"
 
 	"github.com/sennit-net/sennit/p2p"
@@ -260,6 +262,69 @@ func TestAPanicInRunEndsThatPeerOnly(t *testing.T) {
 	bystander.expect(24, []byte{0xc0})
 }
 
+func TestTheEndOfALinkIsItsLastEvent(t *testing.T) {
+	slow := make(chan struct{})
+	srv := startNode(t, nil, testProtocol("aaa", func(_ *p2p.Peer, rw p2p.MsgReadWriter) error {
+		_, err := rw.ReadMsg()
+		return err
+	}), testProtocol("bbb", func(*p2p.Peer, p2p.MsgReadWriter) error {
+		<-slow
+		panic("too late to matter")
+	}))
+	w := join(t, srv, "aaa", "bbb")
+	w.send(16, nil)
+	w.farewell()
+	w.fd.Close()
+	if closed := recorded[*trace.LinkClosed](&srv.journal); closed != nil {
+		t.Errorf("%+v is recorded while a protocol still runs", closed[0])
+	}
+	close(slow)
+	srv.event(p2p.PeerEventTypeDrop)
+	events := recorded[trace.Event](&srv.journal)
+	if n := len(events); n != 3 {
+		t.Fatalf("%d events: %+v", n, events)
+	}
+	_, first := events[0].(*trace.LinkOpened)
+	_, second := events[1].(*trace.ProtocolPanicked)
+	closed, third := events[2].(*trace.LinkClosed)
+	if !first || !second || !third || closed.Protocol != "aaa" {
+		t.Errorf("recorded %T, %T, %T %+v", events[0], events[1], events[2], closed)
+	}
+}
+
+func TestPeersForTestsRunTheirCapsAsInGoEthereum(t *testing.T) {
+	for _, list := range [][]p2p.Cap{
+		nil,
+		{{Name: "eth", Version: 69}},
+		{{Name: "snap", Version: 1}, {Name: "eth", Version: 69}},
+		{{Name: "eth", Version: 68}, {Name: "eth", Version: 70}, {Name: "eth", Version: 69}, {Name: "eth", Version: 70}},
+	} {
+		theirList := make([]gethp2p.Cap, len(list))
+		for i, c := range list {
+			theirList[i] = gethp2p.Cap(c)
+		}
+		id := enode.ID{1}
+		ours, theirs := p2p.NewPeer(id, "x", list), gethp2p.NewPeer(id, "x", theirList)
+		if got, want := ours.Info().Protocols, theirs.Info().Protocols; !reflect.DeepEqual(got, want) {
+			t.Errorf("%v: protocols %v, go-ethereum says %v", list, got, want)
+		}
+		for _, name := range []string{"eth", "snap", "les"} {
+			for _, versions := range [][]uint{nil, {1}, {68}, {69}, {70}, {68, 69, 70}} {
+				if got, want := ours.RunningCap(name, versions), theirs.RunningCap(name, versions); got != want {
+					t.Errorf("%v: RunningCap(%q, %v) is %v, go-ethereum says %v", list, name, versions, got, want)
+				}
+			}
+		}
+		if s := ours.Stats(); s.Protocols != nil {
+			t.Errorf("%v: has carried %+v", list, s)
+		}
+		piped, _ := p2p.MsgPipe()
+		if got := p2p.NewPeerPipe(id, "x", list, piped).Info().Protocols; !reflect.DeepEqual(got, ours.Info().Protocols) {
+			t.Errorf("%v: protocols %v with a pipe", list, got)
+		}
+	}
+}
+
 func TestPeersForTestsNeverBlock(t *testing.T) {
 	id, caps := enode.ID{1}, []p2p.Cap{{Name: "eth", Version: 69}}
 	bare := p2p.NewPeer(id, "a name of more than twenty bytes", caps)
@@ -267,7 +332,7 @@ func TestPeersForTestsNeverBlock(t *testing.T) {
 	bare.Disconnect(p2p.DiscQuitting)
 	if bare.ID() != id || bare.Name() != "a name of more than ..." || bare.Fullname() != "a name of more than twenty bytes" ||
 		len(bare.Caps()) != 1 || bare.Inbound() || bare.Trusted() || bare.DynDialed() || bare.StaticDialed() ||
-		bare.RunningCap("eth", []uint{69}) || bare.String() != "Peer 0100000000000000 pipe" || bare.Log() == nil {
+		!bare.RunningCap("eth", []uint{69}) || bare.String() != "Peer 0100000000000000 pipe" || bare.Log() == nil {
 		t.Errorf("bare peer: %v %+v", bare, bare.Info())
 	}
 	if s := bare.Stats(); s.Protocols != nil || s.WireBytesIn != 0 {

@@ -35,16 +35,22 @@ type pipeEnd struct {
 
 // WriteMsg sends a message to the other end and waits until it has been read and its payload consumed. A message whose
 // Size is 0 need only be read. If the pipe is closed before the other end has read the message, the error is
-// [ErrPipeClosed]; if it is closed while the payload is being consumed, there is none.
+// [ErrPipeClosed]; if it is closed while the payload is being consumed, there is none. A message with a Size but without
+// a Payload is refused.
 func (p *MsgPipeRW) WriteMsg(msg Msg) error {
 	if p.isClosed() {
 		return ErrPipeClosed
 	}
+	if msg.Payload == nil && msg.Size > 0 {
+		return errNoPayload(msg)
+	}
+	payload := &pipePayload{r: msg.Payload, left: msg.Size}
 	var consumed chan struct{}
 	if msg.Size > 0 {
 		consumed = make(chan struct{})
-		msg.Payload = &pipePayload{r: msg.Payload, left: int64(msg.Size), consumed: consumed}
+		payload.consumed = consumed
 	}
+	msg.Payload = payload
 	select {
 	case p.out <- msg:
 	case <-p.end.closed:
@@ -87,18 +93,21 @@ func (p *MsgPipeRW) isClosed() bool {
 	}
 }
 
-// pipePayload lets the writer of a message know that its payload has been consumed: Size bytes of it, or all it gives.
-// Like any reader it is for one goroutine at a time.
+// pipePayload is the payload of a message at the other end: Size bytes of what the writer has given, or all if that is
+// less. It lets the writer know when they have been consumed. Like any reader it is for one goroutine at a time.
 type pipePayload struct {
-	r        io.Reader
-	left     int64
+	r        io.Reader       // may be nil if nothing is left
+	left     uint32          // bytes of Size that have not been read
 	consumed chan<- struct{} // nil once closed
 }
 
 func (p *pipePayload) Read(b []byte) (int, error) {
-	n, err := p.r.Read(b)
-	p.left -= int64(n)
-	if (p.left <= 0 || err != nil) && p.consumed != nil {
+	if p.left == 0 {
+		return 0, io.EOF
+	}
+	n, err := p.r.Read(b[:min(len(b), int(p.left))])
+	p.left -= uint32(n)
+	if (p.left == 0 || err != nil) && p.consumed != nil {
 		close(p.consumed)
 		p.consumed = nil
 	}

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"strings"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 )
 
@@ -103,6 +105,57 @@ func TestPipeWriterReturnsWhenThePayloadFails(t *testing.T) {
 			t.Fatalf("returned %v, %v", over, err)
 		}
 	})
+}
+
+func TestPipeReaderSeesSizeBytesAndNoMore(t *testing.T) {
+	for name, msg := range map[string]struct {
+		size    uint32
+		payload io.Reader
+		want    string
+	}{
+		"no payload":            {0, nil, ""},
+		"an empty payload":      {0, strings.NewReader(""), ""},
+		"more than no bytes":    {0, strings.NewReader("abc"), ""},
+		"the whole payload":     {3, strings.NewReader("abc"), "abc"},
+		"more than Size":        {3, strings.NewReader("abcdef"), "abc"},
+		"more, byte after byte": {3, iotest.OneByteReader(strings.NewReader("abcdef")), "abc"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a, b := MsgPipe()
+				defer a.Close()
+				done := make(chan error, 1)
+				go func() { done <- a.WriteMsg(Msg{Code: 1, Size: msg.size, Payload: msg.payload}) }()
+				m, err := b.ReadMsg()
+				if err != nil || m.Size != msg.size {
+					t.Fatalf("read %v, %v", m, err)
+				}
+				got, err := io.ReadAll(m.Payload)
+				if string(got) != msg.want || err != nil {
+					t.Errorf("payload %q, %v; want %q", got, err, msg.want)
+				}
+				if err, over := settled(done); !over || err != nil {
+					t.Errorf("WriteMsg returned %v, %v", over, err)
+				}
+				if err := m.Discard(); err != nil {
+					t.Errorf("discarding the rest: %v", err)
+				}
+				var v []uint
+				if err := m.Decode(&v); err == nil {
+					t.Errorf("nothing was decoded as %v", v)
+				}
+			})
+		})
+	}
+}
+
+func TestPipeRefusesASizeWithoutAPayload(t *testing.T) {
+	a, _ := MsgPipe()
+	defer a.Close()
+	err := a.WriteMsg(Msg{Code: 7, Size: 3})
+	if err == nil || err.Error() != "message 7 has a size of 3 bytes but a nil Payload" {
+		t.Errorf("error %v", err)
+	}
 }
 
 func TestPipeIsFullDuplex(t *testing.T) {

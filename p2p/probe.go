@@ -76,8 +76,13 @@ const (
 // probeSkipped is how many messages of other kinds a remote may send before its Pong.
 const probeSkipped = 64
 
+// probeReadLimit is how many bytes are read after the remote's Hello. What a protocol says first is far smaller, so a
+// remote that sends more is not one to take memory for.
+const probeReadLimit = 256 << 10
+
 // Probe connects to node, does the RLPx handshake, exchanges Hellos, measures the round-trip time of one ping and takes
-// leave. It needs no server, and runs no protocol.
+// leave. It needs no server, and runs no protocol. Of what the remote sends it reads no more than a handshake packet and
+// the largest Hello (4,169 bytes), and after the Hello 256 KiB.
 //
 // The result is nil only if there was no connection; otherwise it has what was learnt until the end. The error is a
 // [*ProbeError]; it is nil if the remote has sent its Hello and answered the ping, or has refused us after its Hello,
@@ -160,7 +165,8 @@ func dialAddress(node *enode.Node) (string, error) {
 // run goes through the stages on a connection.
 func (p *prober) run(fd net.Conn, remote *ecdsa.PublicKey) error {
 	p.result.LocalAddr, p.result.RemoteAddr = fd.LocalAddr(), fd.RemoteAddr()
-	conn := rlpx.NewConn(fd, remote)
+	bounded := newBoundedFD(fd)
+	conn := rlpx.NewConn(bounded, remote)
 	start := time.Now()
 	conn.SetDeadline(start.Add(probeRLPxTimeout))
 	if _, err := conn.Handshake(p.key); err != nil {
@@ -179,6 +185,7 @@ func (p *prober) run(fd net.Conn, remote *ecdsa.PublicKey) error {
 		p.bye(conn, DiscUnexpectedIdentity)
 		return &ProbeError{"hello", errors.New("the Hello names another node key than the handshake")}
 	}
+	bounded.left = probeReadLimit
 	if r.RTT, err = pingOnce(conn); err != nil {
 		if p.refused(err) {
 			return nil
@@ -221,6 +228,9 @@ func pingOnce(conn *rlpx.Conn) (rtt time.Duration, err error) {
 func awaitPong(conn *rlpx.Conn, start time.Time) (time.Duration, error) {
 	for range probeSkipped {
 		code, data, _, err := conn.Read()
+		if errors.Is(err, errSetupReadLimit) {
+			return 0, fmt.Errorf("no answer among %d bytes", probeReadLimit)
+		}
 		if err != nil {
 			return 0, fmt.Errorf("awaiting the answer: %w", err)
 		}

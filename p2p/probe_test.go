@@ -242,6 +242,63 @@ func TestProbeErrorsSayWhereAndWhy(t *testing.T) {
 	}
 }
 
+// countedFD counts the bytes that are read from a connection.
+type countedFD struct {
+	net.Conn
+	read int
+}
+
+func (c *countedFD) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.read += n
+	return n, err
+}
+
+// countingDialer counts what is read from the connection of another dialer.
+type countingDialer struct {
+	NodeDialer
+	fd *countedFD
+}
+
+func (d *countingDialer) Dial(ctx context.Context, node *enode.Node) (net.Conn, error) {
+	fd, err := d.NodeDialer.Dial(ctx, node)
+	d.fd = &countedFD{Conn: fd}
+	return d.fd, err
+}
+
+func TestProbeReadsNoMoreThanItHasAUseFor(t *testing.T) {
+	huge := make([]byte, 16<<20-64)
+	for name, test := range map[string]struct {
+		script      func(net.Conn)
+		stage, text string
+		read        int
+	}{
+		"a huge first frame": {func(fd net.Conn) {
+			c := rlpx.NewConn(fd, nil)
+			c.Handshake(keyB)
+			c.Write(helloMsg, huge) // fails when the probe has closed the connection
+		}, "hello", errSetupReadLimit.Error(), setupReadLimit},
+		"a huge frame after Hello": {greeted(func(c *rlpx.Conn, next func() (sent, error)) {
+			next()
+			c.SetSnappy(false) // zeros would shrink
+			c.Write(16, huge)
+		}), "ping", "no answer among 262144 bytes", setupReadLimit + probeReadLimit},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				remote := newRemoteNode(test.script)
+				dialer := &countingDialer{NodeDialer: remote}
+				_, err := Probe(t.Context(), ProbeConfig{PrivateKey: keyA, Dialer: dialer}, nodeB)
+				<-remote.done
+				probeError(t, err, test.stage, test.text)
+				if dialer.fd.read > test.read {
+					t.Errorf("read %d bytes, at most %d wanted", dialer.fd.read, test.read)
+				}
+			})
+		})
+	}
+}
+
 type failingDialer struct{ err error }
 
 func (d failingDialer) Dial(ctx context.Context, _ *enode.Node) (net.Conn, error) {

@@ -1,8 +1,6 @@
 package p2p
 
 import (
-	"time"
-
 	"github.com/ethereum/go-ethereum/p2p/enode"
 	"github.com/ethereum/go-ethereum/p2p/enr"
 )
@@ -52,23 +50,3 @@ type Protocol struct {
 }
 
 func (p *Protocol) cap() Cap { return Cap{Name: p.Name, Version: p.Version} }
-
-const (
-	defaultOverloadWait = 10 * time.Second
-	defaultInboxBytes   = 4 << 20
-	defaultOutboxBytes  = 1 << 20
-)
-
-func (p *Protocol) inboxBytes() int {
-	if p.InboxBytes > 0 {
-		return p.InboxBytes
-	}
-	return defaultInboxBytes
-}
-
-func (p *Protocol) outboxBytes() int {
-	if p.OutboxBytes > 0 {
-		return p.OutboxBytes
-	}
-	return defaultOutboxBytes
-}

@@ -12,7 +12,7 @@ import (
 // protoRW is a protocol that runs with a peer: what its Run reads from and writes to.
 type protoRW struct {
 	Protocol
-	lane *link.Lane
+	lane *link.Lane // nil for a peer made for tests, which is never run
 	peer *Peer
 }
 
@@ -32,6 +32,9 @@ func (rw *protoRW) ReadMsg() (Msg, error) {
 func (rw *protoRW) WriteMsg(msg Msg) error {
 	if msg.Code >= rw.Length {
 		return errInvalidMsgCode
+	}
+	if msg.Payload == nil && msg.Size > 0 {
+		return errNoPayload(msg)
 	}
 	if err := rw.lane.Write(msg.Code, msg.Size, msg.Payload); err != nil {
 		if errors.Is(err, link.ErrEnded) {

@@ -56,6 +56,22 @@ func testSize(i int) int {
 	return i % 1500
 }
 
+func TestAMessageWithoutAPayloadIsEmptyOrRefused(t *testing.T) {
+	refused := make(chan error, 1)
+	srv := startNode(t, nil, testProtocol("aaa", func(p *p2p.Peer, rw p2p.MsgReadWriter) error {
+		refused <- rw.WriteMsg(p2p.Msg{Code: 2, Size: 3})
+		if err := rw.WriteMsg(p2p.Msg{Code: 3}); err != nil {
+			return err
+		}
+		return drain(p, rw)
+	}))
+	w := join(t, srv, "aaa")
+	w.expect(16+3, nil)
+	if err := within(t, "WriteMsg", refused); err == nil || err.Error() != "message 2 has a size of 3 bytes but a nil Payload" {
+		t.Errorf("error %v", err)
+	}
+}
+
 func TestAllThatWriteMsgHasAcceptedArrivesBeforeTheEnd(t *testing.T) {
 	const count = 500
 	finished := make(chan struct{}) // everything has been written

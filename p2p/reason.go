@@ -71,8 +71,5 @@ func discReasonForError(err error) DiscReason {
 	case *peerError:
 		return DiscProtocolError
 	}
-	if err == errProtocolReturned {
-		return DiscQuitting
-	}
 	return DiscSubprotocolError
 }

@@ -49,7 +49,6 @@ func TestReasonForTheErrorOfRun(t *testing.T) {
 		want DiscReason
 	}{
 		{nil, DiscQuitting},
-		{errProtocolReturned, DiscQuitting},
 		{DiscTooManyPeers, DiscTooManyPeers},
 		{DiscReason(200), 200},
 		{DiscRequested, DiscRequested},

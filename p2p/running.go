@@ -163,7 +163,7 @@ func (r *runningServer) peerOptions() peerOptions {
 // runPeer is the goroutine of a peer. Its entry in the peer set counts among the set's work until the end.
 func (r *runningServer) runPeer(e *peerEntry, p *Peer) {
 	r.announce(e.conn, PeerEventTypeAdd, nil)
-	cause, _ := p.run()
+	cause := p.run()
 	r.peers.remove(e)
 	r.dialer.peerRemoved(e.conn.node.ID(), e.conn.seq)
 	r.announce(e.conn, PeerEventTypeDrop, cause)

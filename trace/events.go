@@ -24,7 +24,8 @@ type LinkRefused struct {
 	Err           error
 }
 
-// LinkClosed is recorded once per LinkOpened, after the link's own goroutines have ended.
+// LinkClosed is recorded once per LinkOpened, when the link's own goroutines have ended and the Run of every protocol has
+// returned; a Run that does not return holds it up. Its numbers are those of the end of the link.
 type LinkClosed struct {
 	Link           Link
 	Cause          error         // the first cause; never nil
@@ -59,7 +60,8 @@ func (s Side) String() string {
 }
 
 // Message is recorded for every protocol message: on the way in when it has been put into the inbox, on the way out
-// when it has been accepted into the outbox.
+// when it has been accepted into the outbox, by the goroutine that writes it. The answer to a message may therefore be
+// recorded before the message is.
 type Message struct {
 	Link     Link
 	Out      bool   // we send it

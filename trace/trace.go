@@ -3,6 +3,19 @@
 //
 // Capture, metrics and dashboards are recorders; the peer layer knows nothing of them. An event is a plain struct, so a
 // recorder uses a type switch and ignores what it does not know; new event types may be added.
+//
+// # Order
+//
+// Of the events of one link this much is promised:
+//
+//   - [LinkOpened] comes first and [LinkClosed] last, if what the protocols' Run functions have started no longer writes
+//     messages when they return;
+//   - messages the remote has sent come in the order of their arrival, over all protocols;
+//   - messages that one goroutine writes come in the order in which it writes them.
+//
+// Nothing is promised of the order between messages in and out, and between messages that several goroutines write:
+// those are recorded when they have been accepted for sending, and leave in an order of their own. Events of different
+// links are independent. A connection that does not become a link has [LinkRefused] as its one event.
 package trace
 
 import "github.com/ethereum/go-ethereum/p2p/enode"

@@ -89,10 +89,19 @@ type secret [secretSize]byte
 
 // shared returns the Diffie-Hellman secret with the owner of p: the x-coordinate of the product (rlpx.md, "Notation").
 func (s *secret) shared(p point) (z [secretSize]byte) {
-	x, _ := crypto.S256().ScalarMult(p.x, p.y, s[:])
-	x.FillBytes(z[:])
+	multiply(p, s).FillBytes(z[:])
 	return z
 }
+
+// The operations that cost nearly all the time of a handshake. They are variables so that the tests can count them: how
+// often they run must not tell a remote what was wrong with its packet.
+var (
+	multiply = func(p point, s *secret) *big.Int {
+		x, _ := crypto.S256().ScalarMult(p.x, p.y, s[:])
+		return x
+	}
+	ecrecover = crypto.Ecrecover
+)
 
 // sign returns a recoverable signature of hash.
 func (s *secret) sign(hash [secretSize]byte) ([]byte, error) {
@@ -112,11 +121,11 @@ var substituteSignature = func() (sig [signatureSize]byte) {
 // and returns some point and false.
 func recoverSigner(hash [secretSize]byte, sig [signatureSize]byte) (point, bool) {
 	if sig[signatureSize-1] <= 3 {
-		if key, err := crypto.Ecrecover(hash[:], sig[:]); err == nil {
+		if key, err := ecrecover(hash[:], sig[:]); err == nil {
 			return parsePrefixedPoint(key)
 		}
 	}
-	if key, err := crypto.Ecrecover(hash[:], substituteSignature[:]); err == nil {
+	if key, err := ecrecover(hash[:], substituteSignature[:]); err == nil {
 		p, _ := parsePrefixedPoint(key)
 		return p, false
 	}
