@@ -115,13 +115,11 @@ func (r *runningServer) handshake(c *conn, dest *enode.Node, h *halfOpen) error 
 	if err := c.fd.SetDeadline(deadline); err != nil {
 		return err
 	}
-	var destKey *ecdsa.PublicKey
 	if dest != nil {
-		if destKey = dest.Pubkey(); destKey == nil {
+		destKey := dest.Pubkey()
+		if destKey == nil {
 			return errNoPublicKey
 		}
-	}
-	if dest != nil {
 		c.rlpx = rlpx.NewConn(c.bounded, destKey)
 		if _, err := c.rlpx.Handshake(r.cfg.PrivateKey); err != nil {
 			return err
