@@ -59,6 +59,7 @@ const (
 type gate struct {
 	// Static after construction.
 	slots chan struct{} // one element per connection that holds a slot; never closed
+	watch chan struct{} // one element while somebody looks for stalled handshakes; never closed
 
 	// Guarded by mu.
 	mu     sync.Mutex
@@ -86,7 +87,11 @@ type halfOpen struct {
 }
 
 func newGate(slots int) *gate {
-	return &gate{slots: make(chan struct{}, slots), addrs: make(map[netip.Addr]int)}
+	return &gate{
+		slots: make(chan struct{}, slots),
+		watch: make(chan struct{}, 1),
+		addrs: make(map[netip.Addr]int),
+	}
 }
 
 // roomKey returns what an address is counted by: a host with IPv6 usually has a whole /64.
@@ -230,7 +235,7 @@ func (h *halfOpen) commit() error {
 	return h.explain(nil)
 }
 
-// takeSlot waits for a slot until the deadline, and takes one from a stalled handshake if it can.
+// takeSlot waits for a slot until the deadline. Of all who wait, one takes slots from stalled handshakes.
 func (h *halfOpen) takeSlot(ctx context.Context, deadline time.Time) error {
 	h.enterStage(stageReady)
 	select {
@@ -239,20 +244,25 @@ func (h *halfOpen) takeSlot(ctx context.Context, deadline time.Time) error {
 		return nil
 	default:
 	}
-	retry := time.NewTicker(slotRetry)
-	defer retry.Stop()
+	timeout := time.NewTimer(time.Until(deadline))
+	defer timeout.Stop()
+	watch := h.gate.watch
+	var look <-chan time.Time // nil unless it is h that watches
 	for {
-		if v := h.gate.evictStalled(); v != nil {
-			v.fd.Close()
-		}
 		select {
 		case h.gate.slots <- struct{}{}:
 			h.gotSlot()
 			return nil
-		case now := <-retry.C:
-			if !now.Before(deadline) {
-				return errNoSlot
-			}
+		case watch <- struct{}{}:
+			defer func() { <-h.gate.watch }()
+			ticker := time.NewTicker(slotRetry)
+			defer ticker.Stop()
+			watch, look = nil, ticker.C
+			h.gate.freeSlots()
+		case <-look:
+			h.gate.freeSlots()
+		case <-timeout.C:
+			return errNoSlot
 		case <-h.gone:
 			return errEvicted
 		case <-ctx.Done():
@@ -266,8 +276,22 @@ func (h *halfOpen) gotSlot() {
 	h.enterStage(stageCrypto)
 }
 
+// freeSlots closes stalled handshakes, as many as there are connections that wait for a slot.
+func (g *gate) freeSlots() {
+	g.mu.Lock()
+	waiting := g.stages[stageReady].Len()
+	g.mu.Unlock()
+	for range waiting {
+		h := g.evictStalled()
+		if h == nil {
+			return
+		}
+		h.fd.Close()
+	}
+}
+
 // evictStalled takes the connection that uses its slot least out of the gate and returns it, or nil. The slot becomes
-// free when its goroutine notices. All who wait for a slot call it time and again, so it looks at two connections only.
+// free when its goroutine notices.
 func (g *gate) evictStalled() *halfOpen {
 	g.mu.Lock()
 	defer g.mu.Unlock()

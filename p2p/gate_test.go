@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -143,7 +145,53 @@ func TestAcceptingPausesWhileAllInTheRoomMakeProgress(t *testing.T) {
 	})
 }
 
-// 2,048 connections that wait for a slot look for a stalled one every 50 ms, so a look must not cost a walk of the room.
+func TestWhoeverWatchesForStalledHandshakesHasASuccessor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(3)
+		for _, h := range fillSlots(t, g, 3, stageHello) {
+			go func() {
+				<-h.gone
+				h.leave()
+			}()
+		}
+		start := time.Now()
+		var first, rest []error // who may wait for half a second, and who for long
+		var mu sync.Mutex
+		var wg sync.WaitGroup
+		for i := range 5 {
+			h, _ := enter(t, g, "5.0.0.2")
+			wg.Go(func() {
+				if i == 0 {
+					err := h.takeSlot(t.Context(), start.Add(minHelloAge/2)) // it watches until then
+					h.leave()
+					mu.Lock()
+					first = append(first, err)
+					mu.Unlock()
+					return
+				}
+				err := h.takeSlot(t.Context(), start.Add(2*minHelloAge))
+				mu.Lock()
+				rest = append(rest, err)
+				mu.Unlock()
+			})
+			synctest.Wait()
+		}
+		time.Sleep(minHelloAge + slotRetry)
+		synctest.Wait()
+		if len(first) != 1 || first[0] != errNoSlot {
+			t.Errorf("the first has got %v", first)
+		}
+		if len(rest) != 3 || slices.ContainsFunc(rest, func(err error) bool { return err != nil }) {
+			t.Errorf("of three slots that became free at once, these were taken: %v", rest)
+		}
+		wg.Wait()
+		if len(g.watch) != 0 {
+			t.Error("somebody still watches")
+		}
+	})
+}
+
+// A look for a stalled handshake must not cost a walk of the room.
 func BenchmarkLookForAStalledHandshake(b *testing.B) {
 	g := newGate(1)
 	for i := range maxWaitingRoom {
