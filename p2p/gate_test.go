@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -155,34 +154,32 @@ func TestWhoeverWatchesForStalledHandshakesHasASuccessor(t *testing.T) {
 			}()
 		}
 		start := time.Now()
-		var first, rest []error // who may wait for half a second, and who for long
-		var mu sync.Mutex
+		first, rest := make(chan error, 1), make(chan error, 4)
 		var wg sync.WaitGroup
 		for i := range 5 {
 			h, _ := enter(t, g, "5.0.0.2")
 			wg.Go(func() {
-				if i == 0 {
-					err := h.takeSlot(t.Context(), start.Add(minHelloAge/2)) // it watches until then
+				if i == 0 { // it watches until then
+					first <- h.takeSlot(t.Context(), start.Add(minHelloAge/2))
 					h.leave()
-					mu.Lock()
-					first = append(first, err)
-					mu.Unlock()
 					return
 				}
-				err := h.takeSlot(t.Context(), start.Add(2*minHelloAge))
-				mu.Lock()
-				rest = append(rest, err)
-				mu.Unlock()
+				rest <- h.takeSlot(t.Context(), start.Add(2*minHelloAge))
 			})
 			synctest.Wait()
 		}
 		time.Sleep(minHelloAge + slotRetry)
 		synctest.Wait()
-		if len(first) != 1 || first[0] != errNoSlot {
-			t.Errorf("the first has got %v", first)
+		if err := <-first; err != errNoSlot {
+			t.Errorf("the first has got %v", err)
 		}
-		if len(rest) != 3 || slices.ContainsFunc(rest, func(err error) bool { return err != nil }) {
-			t.Errorf("of three slots that became free at once, these were taken: %v", rest)
+		if len(rest) != 3 {
+			t.Fatalf("%d of three slots that became free at once were taken", len(rest))
+		}
+		for range 3 {
+			if err := <-rest; err != nil {
+				t.Errorf("one of the rest has got %v", err)
+			}
 		}
 		wg.Wait()
 		if len(g.watch) != 0 {
