@@ -26,7 +26,7 @@ const maxExpansion = 22
 
 // wakeEvery is how many messages are put into inboxes, at most, before the protocols that sleep are woken: fewer
 // wake-ups while many messages come, and hardly any delay.
-const wakeEvery = 16
+const wakeEvery = 64
 
 // Deliver implements Sink.
 func (l *Link) Deliver(code uint64, payload []byte) error {

@@ -18,7 +18,7 @@ const (
 	// time: starting it anew costs the growth of its stack.
 	busyGap = 5 * time.Millisecond
 	// workTime is for how long reader and writer work before they let others run: the scheduler would give them 10 ms.
-	workTime = 100 * time.Microsecond
+	workTime = time.Millisecond
 	// restTime is how long a read takes that had to wait.
 	restTime = 20 * time.Microsecond
 )
