@@ -60,6 +60,9 @@ const maxAuthSize = 2048
 // legacyAuthSize is the size of the handshake packet of nodes from before EIP-8, which have no prefix.
 const legacyAuthSize = 307
 
+// pointPrefix is the first byte of an uncompressed point on the curve.
+const pointPrefix = 4
+
 var (
 	errSetupReadLimit = errors.New("remote has sent more than a handshake and a Hello before we knew it")
 	errAuthTooLarge   = errors.New("handshake packet is too large")
@@ -69,7 +72,8 @@ var (
 // boundedFD is a socket from which at most so many bytes can be read, and whose first bytes can be waited for.
 type boundedFD struct {
 	net.Conn
-	ahead []byte // read from the socket already
+	auth  []byte // read from the socket by awaitAuth
+	ahead []byte // its part that Read has not returned yet
 	left  int    // bytes that may still be read from it
 	held  bool   // none may be read now
 }
@@ -97,25 +101,42 @@ func (b *boundedFD) readSocket(p []byte) (int, error) {
 	return n, err
 }
 
-// awaitAuth waits for the whole handshake packet, so that whoever has to decrypt it need not wait. legacy says that it
-// may be one without a size.
-func (b *boundedFD) awaitAuth(legacy bool) error {
-	var prefix [2]byte
-	if _, err := io.ReadFull(readerFunc(b.readSocket), prefix[:]); err != nil {
+// awaitAuth waits for the whole handshake packet, so that whoever has to decrypt it need not wait; Read returns it then.
+//
+// With plain, a packet that may be one from before EIP-8 is waited for as such: it has no size, and starts with the first
+// byte of a point on the curve, as the sizes from 0x0400 to 0x04ff do. If it turns out to be none, calling awaitAuth again
+// without plain waits for the rest of it, and Read starts over.
+func (b *boundedFD) awaitAuth(plain bool) error {
+	if err := b.awaitBytes(2); err != nil {
 		return err
 	}
-	size := int(prefix[0])<<8 | int(prefix[1])
-	if legacy && prefix[0] == 4 { // also the first byte of an elliptic curve point; no EIP-8 packet is that large
+	size := int(b.auth[0])<<8 | int(b.auth[1])
+	if plain && b.auth[0] == pointPrefix {
 		size = legacyAuthSize - 2
 	}
 	if size > maxAuthSize {
 		return errAuthTooLarge
 	}
-	buf := make([]byte, 2+size)
-	copy(buf, prefix[:])
-	n, err := io.ReadFull(readerFunc(b.readSocket), buf[2:])
-	b.ahead = buf[:2+n]
+	err := b.awaitBytes(2 + size)
+	b.ahead = b.auth
 	return err
+}
+
+// awaitBytes waits until auth has n bytes.
+func (b *boundedFD) awaitBytes(n int) error {
+	have := len(b.auth)
+	if have >= n {
+		return nil
+	}
+	b.auth = append(b.auth, make([]byte, n-have)...)
+	m, err := io.ReadFull(readerFunc(b.readSocket), b.auth[have:])
+	b.auth = b.auth[:have+m]
+	return err
+}
+
+// readAsPlain reports whether there may be more of the packet than awaitAuth has waited for with plain.
+func (b *boundedFD) readAsPlain() bool {
+	return len(b.auth) == legacyAuthSize && b.auth[0] == pointPrefix
 }
 
 type readerFunc func([]byte) (int, error)

@@ -53,6 +53,26 @@ func TestTheWholeHandshakePacketIsAwaitedAndNoMore(t *testing.T) {
 	}
 }
 
+func TestAPacketThatWasTakenForAPlainOneCanBeReadToItsEnd(t *testing.T) {
+	sent := append([]byte{0x04, 0x21}, bytes.Repeat([]byte("abc"), 500)...)
+	b := newBoundedFD(newByteFD(sent))
+	if err := b.awaitAuth(true); err != nil || !b.readAsPlain() {
+		t.Fatalf("%d bytes of it: %v", len(b.auth), err)
+	}
+	b.held = true
+	if got, err := io.ReadAll(b); len(got) != legacyAuthSize || err != errAuthIncomplete {
+		t.Fatalf("read %d bytes, %v", len(got), err)
+	}
+	b.held = false
+	if err := b.awaitAuth(false); err != nil || b.readAsPlain() {
+		t.Fatalf("%d bytes of it: %v", len(b.auth), err)
+	}
+	b.held = true
+	if got, err := io.ReadAll(b); !bytes.Equal(got, sent[:2+0x0421]) || err != errAuthIncomplete {
+		t.Errorf("then read %d bytes, %v", len(got), err)
+	}
+}
+
 func TestAHandshakeThatIsComputedNeverReadsTheSocket(t *testing.T) {
 	b := newBoundedFD(newByteFD(append([]byte{0, 4}, "abcdef"...)))
 	if err := b.awaitAuth(false); err != nil {
@@ -132,7 +152,7 @@ func TestAcceptingGoesOnAfterAnErrorThatPasses(t *testing.T) {
 	if !fd.closed.Load() || silent.explain(nil) != errEvicted {
 		t.Error("the silent connection was left open")
 	}
-	if fake.gate.room.Len() != 0 {
+	if fake.gate.places != 0 {
 		t.Error("the connection accepted later is still there")
 	}
 }

@@ -39,7 +39,7 @@ type dialConfig struct {
 	// setup makes a peer of the connection, or closes it and says why not.
 	setup func(fd net.Conn, flags connFlag, dest *enode.Node) error
 	// failed is told of dials that got no connection.
-	failed func(dest *enode.Node, flags connFlag, err error)
+	failed func(dest *enode.Node, err error)
 }
 
 // dialScheduler decides whom to dial and when. One goroutine, run, owns all state in a [dialPlan]; everybody else talks

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ethereum/go-ethereum/common/mclock"
 	"github.com/ethereum/go-ethereum/p2p/enode"
+	"github.com/ethereum/go-ethereum/p2p/enr"
 )
 
 const (
@@ -35,9 +36,17 @@ type dialTask struct {
 	readyIndex int // position in dialPlan.ready or -1; owned by the plan
 
 	// Owned by the goroutine of the dial, of which there is at most one at a time.
-	found      *enode.Node // result of the last successful lookup in the DHT, or nil
+	found      *enode.Node // with the address that DNS or the DHT has told of last, or nil
 	lookupAt   mclock.AbsTime
 	lookupWait time.Duration // until the next lookup may begin; 0: none was made
+}
+
+// known returns t's node with the newest address known of it, if there is one.
+func (t *dialTask) known() *enode.Node {
+	if t.found != nil {
+		return t.found
+	}
+	return t.node
 }
 
 // attempt dials t's node and sets the connection up. A static node that can't be reached is looked up in the DHT, and
@@ -45,14 +54,11 @@ type dialTask struct {
 func (d *dialScheduler) attempt(t *dialTask) error {
 	dest, err := d.destination(t)
 	if err != nil {
-		d.cfg.failed(t.node, t.flags, err)
+		d.cfg.failed(t.node, err)
 		return err
 	}
 	connected, err := d.connect(t, dest)
-	if err == nil || connected || !t.flags.is(staticDialedConn) || t.node.Hostname() != "" || !d.lookup(t) {
-		return err
-	}
-	if sameEndpoint(dest, t.found) {
+	if err == nil || connected || !t.flags.is(staticDialedConn) || !d.lookup(t) || sameEndpoint(dest, t.found) {
 		return err
 	}
 	_, err = d.connect(t, t.found)
@@ -63,32 +69,35 @@ func sameEndpoint(a, b *enode.Node) bool {
 	return a.IPAddr() == b.IPAddr() && a.TCP() == b.TCP()
 }
 
-// destination returns t's node with an address to dial.
+// destination returns t's node with an address to dial: from DNS if it has a host name, else the one that is known, and
+// for a static node from the DHT if none is.
 func (d *dialScheduler) destination(t *dialTask) (*enode.Node, error) {
-	switch {
-	case t.node.Hostname() != "":
-		return d.resolveHost(t)
-	case t.found != nil:
-		return t.found, nil
-	case t.node.IPAddr().IsValid():
-		return t.node, nil
-	case t.flags.is(staticDialedConn) && d.lookup(t):
-		return t.found, nil
+	err := errNoAddress
+	if t.node.Hostname() != "" {
+		var ip netip.Addr
+		if ip, err = d.resolveHost(t); err == nil {
+			t.found = withAddr(t.known(), ip).WithHostname(t.node.Hostname())
+			return t.found, nil
+		}
+		d.cfg.log.Debug("Node's host name is of no use", "id", t.node.ID(), "err", err)
 	}
-	return nil, errNoAddress
+	if t.known().IPAddr().IsValid() || (t.flags.is(staticDialedConn) && d.lookup(t)) {
+		return t.known(), nil
+	}
+	return nil, err
 }
 
 // resolveHost asks DNS for the address of t's node, before every dial, since names are used for nodes that move.
-func (d *dialScheduler) resolveHost(t *dialTask) (*enode.Node, error) {
-	n := t.node
+func (d *dialScheduler) resolveHost(t *dialTask) (netip.Addr, error) {
+	host := t.node.Hostname()
 	ctx, cancel := context.WithTimeout(d.ctx, hostLookupTimeout)
 	defer cancel()
-	ips, err := d.cfg.hosts.LookupNetIP(ctx, "ip", n.Hostname())
-	if err != nil {
-		return nil, fmt.Errorf("resolving %q: %w", n.Hostname(), err)
+	ips, err := d.cfg.hosts.LookupNetIP(ctx, "ip", host)
+	if err == nil && len(ips) == 0 {
+		err = errNoAddress
 	}
-	if len(ips) == 0 {
-		return nil, fmt.Errorf("resolving %q: %w", n.Hostname(), errNoAddress)
+	if err != nil {
+		return netip.Addr{}, fmt.Errorf("resolving %q: %w", host, err)
 	}
 	ip := ips[0].Unmap()
 	for _, a := range ips { // as other clients do, IPv4 first: more hosts have a working route
@@ -98,15 +107,35 @@ func (d *dialScheduler) resolveHost(t *dialTask) (*enode.Node, error) {
 		}
 	}
 	// The rules for addresses read nothing that changes, so they may be asked from here.
-	if err := d.plan.checkAddr(ip, n.TCP(), ""); err != nil {
-		return nil, err
+	err = d.plan.checkAddr(ip, t.node.TCP(), "")
+	if err == nil && !t.flags.is(staticDialedConn) {
+		err = d.plan.checkScope(ip)
 	}
-	if !t.flags.is(staticDialedConn) {
-		if err := d.plan.checkScope(ip); err != nil {
-			return nil, err
+	if err != nil {
+		return netip.Addr{}, fmt.Errorf("%q is %v: %w", host, ip, err)
+	}
+	return ip, nil
+}
+
+// withAddr returns n with ip for its only address and everything else of its record, but for the signature unless ip is
+// what it has already.
+func withAddr(n *enode.Node, ip netip.Addr) *enode.Node {
+	if n.IPAddr() == ip {
+		return n
+	}
+	r := new(enr.Record)
+	r.SetSeq(n.Seq())
+	for entries := n.Record().AppendElements(nil)[1:]; len(entries) >= 2; entries = entries[2:] {
+		if key := entries[0].(string); key != "ip" && key != "ip6" { // none can be taken out of a record
+			r.Set(enr.WithEntry(key, entries[1]))
 		}
 	}
-	return enode.NewV4(n.Pubkey(), ip.AsSlice(), n.TCP(), n.UDP()).WithHostname(n.Hostname()), nil
+	if ip.Is4() {
+		r.Set(enr.IPv4Addr(ip))
+	} else {
+		r.Set(enr.IPv6Addr(ip))
+	}
+	return enode.SignNull(r, n.ID())
 }
 
 // lookup asks the DHT for t's node and reports whether it has found an address. Lookups cost the network many packets,
@@ -117,7 +146,7 @@ func (d *dialScheduler) lookup(t *dialTask) bool {
 		return false
 	}
 	t.lookupAt = now
-	n := d.cfg.resolver.Resolve(t.node)
+	n := d.cfg.resolver.Resolve(t.known())
 	if n == nil || !n.IPAddr().IsValid() || d.plan.checkAddr(n.IPAddr(), n.TCP(), "") != nil {
 		t.lookupWait = min(max(2*t.lookupWait, minNodeLookupWait), maxNodeLookupWait)
 		return false
@@ -131,7 +160,7 @@ func (d *dialScheduler) lookup(t *dialTask) bool {
 func (d *dialScheduler) connect(t *dialTask, dest *enode.Node) (connected bool, err error) {
 	fd, err := d.cfg.dialer.Dial(d.ctx, dest)
 	if err != nil {
-		d.cfg.failed(dest, t.flags, err)
+		d.cfg.failed(dest, err)
 		return false, err
 	}
 	return true, d.cfg.setup(fd, t.flags, dest)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/ethereum/go-ethereum/p2p/enode"
+	"github.com/ethereum/go-ethereum/p2p/enr"
 	"github.com/ethereum/go-ethereum/p2p/netutil"
 )
 
@@ -142,14 +143,124 @@ func TestAHostNameIsResolvedBeforeEveryDial(t *testing.T) {
 				t.Errorf("dialed port %d of %q", n.TCP(), n.Hostname())
 			}
 		}
-		// No such host, no address, and an address outside of NetRestrict are not dialed.
-		if want := []string{"5.0.0.1", "5.0.0.2", "2001:db8::2"}; !slices.Equal(got, want) {
+		// No such host, no address, and an address outside of NetRestrict leave the one that is known.
+		if want := []string{"5.0.0.1", "5.0.0.2", "5.0.0.2", "5.0.0.2", "5.0.0.2", "2001:db8::2"}; !slices.Equal(got, want) {
 			t.Errorf("dialed %v, want %v", got, want)
 		}
 		if len(dns.asked) != 6 || dns.asked[0] != "node.example" {
 			t.Errorf("asked for %v", dns.asked)
 		}
 	})
+}
+
+func TestAHostNameThatIsNoUseLeavesTheOtherWaysToANode(t *testing.T) {
+	const known, inDHT, inDNS = "5.0.0.1", "5.0.0.2", "5.0.0.3"
+	for _, test := range []struct {
+		name       string
+		ip         string     // in the node's record
+		dns        [][]string // answers
+		dht        string
+		candidate  bool // rather than static
+		want       []string
+		dnsRefuses bool // the error names the query
+	}{
+		{name: "known address", ip: known, dns: [][]string{nil}, want: []string{known}},
+		{name: "known address, then the DHT", ip: known, dns: [][]string{nil}, dht: inDHT, want: []string{known, inDHT}},
+		{name: "the DHT", dns: [][]string{nil}, dht: inDHT, want: []string{inDHT}},
+		{name: "DNS, then the DHT", dns: [][]string{{inDNS}}, dht: inDHT, want: []string{inDNS, inDHT}},
+		{name: "DNS before the record", ip: known, dns: [][]string{{inDNS}}, want: []string{inDNS}},
+		{name: "nothing", dns: [][]string{nil}, dnsRefuses: true},
+		{name: "candidate, known address", ip: known, dns: [][]string{nil}, dht: inDHT, candidate: true, want: []string{known}},
+		{name: "candidate", dns: [][]string{nil}, dht: inDHT, candidate: true, dnsRefuses: true},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			dht := new(fakeDHT)
+			if test.dht != "" {
+				dht.node = nodeAt(1, test.dht+":30303")
+			}
+			b := newDialBench(t, func(c *dialConfig) { c.hosts, c.resolver = &fakeDNS{answers: test.dns}, dht })
+			defer b.stop()
+			n := nodeAt(1, "")
+			if test.ip != "" {
+				n = nodeAt(1, test.ip+":30303")
+			}
+			r := n.Record()
+			r.Set(enr.TCP(30303))
+			n = enode.SignNull(r, n.ID()).WithHostname("node.example")
+			if test.candidate {
+				b.found <- n
+			} else {
+				b.d.addStatic(n)
+			}
+			synctest.Wait()
+			for range test.want {
+				b.end(1, errDialTest)
+				synctest.Wait()
+			}
+			var got []string
+			for _, n := range b.dests {
+				got = append(got, n.IPAddr().String())
+			}
+			if !slices.Equal(got, test.want) || len(b.flight) > 0 {
+				t.Errorf("%s: dialed %v, want %v", test.name, got, test.want)
+			}
+			if err := b.refused[enode.ID{1}]; test.dnsRefuses == errors.Is(err, errDialTest) {
+				t.Errorf("%s: ended with %v", test.name, err)
+			}
+		})
+	}
+}
+
+func TestANodeFoundByDNSKeepsTheRestOfItsRecord(t *testing.T) {
+	for _, test := range []struct{ ip, want string }{
+		{"5.0.0.2", "5.0.0.2"}, {"2001:db8::2", "2001:db8::2"},
+		{"5.0.0.1", "5.0.0.1"}, // unchanged
+	} {
+		key := newKey(t)
+		var r enr.Record
+		r.SetSeq(7)
+		r.Set(enr.IPv4Addr(netip.MustParseAddr("5.0.0.1")))
+		r.Set(enr.IPv6Addr(netip.MustParseAddr("2001:db8::1")))
+		r.Set(enr.TCP(1))
+		r.Set(enr.UDP(2))
+		r.Set(enr.WithEntry("eth", []string{"fork"}))
+		if err := enode.SignV4(&r, key); err != nil {
+			t.Fatal(err)
+		}
+		before, err := enode.New(enode.ValidSchemes, &r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ip := netip.MustParseAddr(test.ip)
+		n := withAddr(before, ip)
+		var eth []string
+		if err := n.Load(enr.WithEntry("eth", &eth)); err != nil || !slices.Equal(eth, []string{"fork"}) {
+			t.Errorf("%v: entry %v, %v", ip, eth, err)
+		}
+		if n.ID() != before.ID() || n.Seq() != before.Seq() || n.Pubkey() == nil || !n.Pubkey().Equal(&key.PublicKey) {
+			t.Errorf("%v: became %v", ip, n)
+		}
+		if n.IPAddr() != ip || n.TCP() != 1 || n.UDP() != 2 {
+			t.Errorf("%v: is at %v, ports %d and %d", ip, n.IPAddr(), n.TCP(), n.UDP())
+		}
+		if (n == before) != (ip == before.IPAddr()) {
+			t.Errorf("%v: the signature was thrown away without need, or kept", ip)
+		}
+	}
+}
+
+// A record needs no secp256k1 key; a handshake does.
+func TestAHostNameOfANodeWithoutKeyFailsItsDial(t *testing.T) {
+	rec := new(refusals)
+	target := startTestServer(t, nil)
+	var r enr.Record
+	r.Set(enr.TCP(target.Self().TCP()))
+	n := enode.SignNull(&r, enode.ID{1}).WithHostname("localhost")
+	srv := startTestServer(t, func(srv *Server) { srv.Recorder, srv.NoDial, srv.ListenAddr = rec, false, "" })
+	srv.AddPeer(n)
+	if ev := rec.last(t, 1); ev.Err != errNoPublicKey || ev.Stage != "rlpx" {
+		t.Errorf("recorded %+v", ev)
+	}
 }
 
 func TestAHostNameFromAnIteratorDoesNotLeadIntoOurNetwork(t *testing.T) {

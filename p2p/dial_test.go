@@ -92,7 +92,7 @@ func newDialBench(t *testing.T, change func(*dialConfig)) *dialBench {
 			b.mu.Unlock()
 			return fd.Close()
 		},
-		failed: func(n *enode.Node, _ connFlag, err error) {
+		failed: func(n *enode.Node, err error) {
 			b.mu.Lock()
 			b.refused[n.ID()] = err
 			b.mu.Unlock()

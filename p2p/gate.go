@@ -18,24 +18,29 @@ import (
 // therefore goes through two bounds. It enters the waiting room, where it costs a socket, a small stack and a handshake
 // packet of 2 KiB, and where it may stay silent. Once its handshake packet is complete it needs one of the slots
 // (Config.MaxPendingPeers) to have it answered. Whoever arrives when the room is full takes the place of the connection
-// that deserves it least: a silent one, first of the same address if that has more than its share, the oldest first. If
-// there is none, accepting pauses: all in the room make progress then, or give up within handshakeTimeout. Whoever needs
-// a slot when all are taken waits for one, and takes it from somebody whose Hello doesn't come.
+// that deserves it least, which is the one that has been silent longest. If there is none, accepting pauses: all in the
+// room make progress then, or give up within handshakeTimeout. Whoever needs a slot when all are taken waits for one, and
+// takes it from somebody whose Hello doesn't come.
+//
+// An address that has its share of the room takes the place of one of its own, and is refused if none of those is silent:
+// what a single address does must not make accepting pause for everybody.
 //
 // A dialer sends its handshake along with the last packet of the TCP handshake, so a silent connection is either idle on
 // purpose or delayed by a lost packet; it keeps its place for minSilentAge at least, for which accepting pauses if it
-// must.
+// must: for a single address only where the pause frees many places at once.
 const (
 	maxWaitingRoom = 2048                   // connections; about 8 KiB each at most, sockets aside
 	maxRoomPerAddr = maxWaitingRoom / 2     // of one IPv4 address or IPv6 /64
+	manySilent     = maxRoomPerAddr / 2     // of one address: worth a pause
 	minSilentAge   = 100 * time.Millisecond // before a silent connection makes room
 	minHelloAge    = time.Second            // before a Hello that doesn't come makes room
 	slotRetry      = 50 * time.Millisecond  // between two looks for one that doesn't
 )
 
 var (
-	errEvicted = errors.New("made room for another connection before it was a peer")
-	errNoSlot  = errors.New("no handshake slot became free")
+	errEvicted  = errors.New("made room for another connection before it was a peer")
+	errNoSlot   = errors.New("no handshake slot became free")
+	errAddrRoom = errors.New("address has too many connections that are not peers yet")
 )
 
 // gateStage is how far a connection in the gate has got; the earlier, the sooner it makes room.
@@ -52,11 +57,15 @@ const (
 )
 
 type gate struct {
+	// Static after construction.
 	slots chan struct{} // one element per connection that holds a slot; never closed
+	watch chan struct{} // one element while somebody looks for stalled handshakes; never closed
 
-	mu    sync.Mutex
-	room  *list.List // Guarded by mu. *halfOpen, in the order of arrival.
-	addrs map[netip.Addr]int
+	// Guarded by mu.
+	mu     sync.Mutex
+	stages [stageChecks + 1]list.List // *halfOpen; those in each stage, in the order in which they entered it
+	places int                        // taken in the waiting room: the length of all those lists
+	addrs  map[netip.Addr]int         // of them, by roomKey
 }
 
 // halfOpen is a connection in the gate.
@@ -64,29 +73,30 @@ type halfOpen struct {
 	// Static after construction.
 	gate *gate
 	fd   net.Conn
-	addr netip.Addr // that counts against maxRoomPerAddr
-	elem *list.Element
+	addr netip.Addr    // that counts against maxRoomPerAddr
 	gone chan struct{} // closed on eviction
 
 	// Guarded by gate.mu.
 	stage   gateStage
-	since   time.Time // of the stage
+	since   time.Time     // of the stage
+	elem    *list.Element // in gate.stages[stage]; nil if it is not in the room
 	evicted bool
 
-	slot bool // owned by the goroutine that sets the connection up
+	// Owned by the goroutine that sets the connection up.
+	slot bool // it has one
 }
 
 func newGate(slots int) *gate {
 	return &gate{
 		slots: make(chan struct{}, slots),
-		room:  list.New(),
+		watch: make(chan struct{}, 1),
 		addrs: make(map[netip.Addr]int),
 	}
 }
 
 // roomKey returns what an address is counted by: a host with IPv6 usually has a whole /64.
-func roomKey(addr net.Addr) netip.Addr {
-	ip := netutil.AddrAddr(addr).Unmap()
+func roomKey(ip netip.Addr) netip.Addr {
+	ip = ip.Unmap()
 	if ip.Is6() {
 		if p, err := ip.WithZone("").Prefix(64); err == nil {
 			return p.Addr()
@@ -95,66 +105,77 @@ func roomKey(addr net.Addr) netip.Addr {
 	return ip
 }
 
-// enter takes a connection into the waiting room, closing another one if there is none. It waits minSilentAge at most,
-// and returns an error only if ctx ends.
+// enter takes a connection into the waiting room, closing another one if there is no place. The error, errAddrRoom or
+// errServerStopped, is why it has got none.
 func (g *gate) enter(ctx context.Context, fd net.Conn) (*halfOpen, error) {
-	h := &halfOpen{gate: g, fd: fd, addr: roomKey(fd.RemoteAddr()), gone: make(chan struct{}), stage: stageNew}
+	addr := roomKey(netutil.AddrAddr(fd.RemoteAddr()))
+	h := &halfOpen{gate: g, fd: fd, addr: addr, gone: make(chan struct{}), stage: stageNew}
 	for {
-		victim, wait := g.tryEnter(h)
+		victim, wait, err := g.tryEnter(h)
 		if victim != nil {
 			victim.fd.Close()
+		}
+		if err != nil {
+			return nil, err
 		}
 		if wait <= 0 {
 			return h, nil
 		}
-		if err := sleep(ctx, wait); err != nil {
-			return nil, err
+		if sleep(ctx, wait) != nil {
+			return nil, errServerStopped
 		}
 	}
 }
 
 // tryEnter puts h into the room. It returns the connection that has to be closed for it, or how long to wait and try
-// again.
-func (g *gate) tryEnter(h *halfOpen) (victim *halfOpen, wait time.Duration) {
+// again, or why it is refused.
+func (g *gate) tryEnter(h *halfOpen) (victim *halfOpen, wait time.Duration, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := time.Now()
-	var full bool
 	switch {
 	case g.addrs[h.addr] >= maxRoomPerAddr:
-		victim, full = g.worstLocked(func(o *halfOpen) bool { return o.addr == h.addr }), true
-	case g.room.Len() >= maxWaitingRoom:
-		victim, full = g.worstLocked(func(*halfOpen) bool { return true }), true
-	}
-	if full && victim == nil {
-		return nil, minSilentAge // all are new or in the middle of the handshake
+		var silent int
+		victim, silent = g.silentLocked(manySilent, func(o *halfOpen) bool { return o.addr == h.addr })
+		if victim == nil || (silent < manySilent && now.Sub(victim.since) < minSilentAge) {
+			return nil, 0, errAddrRoom
+		}
+	case g.places >= maxWaitingRoom:
+		if victim, _ = g.silentLocked(1, func(*halfOpen) bool { return true }); victim == nil {
+			return nil, minSilentAge, nil // all are new or in the middle of the handshake
+		}
 	}
 	if victim != nil {
 		if age := now.Sub(victim.since); age < minSilentAge {
-			return nil, minSilentAge - age
+			return nil, minSilentAge - age, nil
 		}
 		g.evictLocked(victim)
 	}
 	h.since = now
-	h.elem = g.room.PushBack(h)
+	h.elem = g.stages[h.stage].PushBack(h)
+	g.places++
 	g.addrs[h.addr]++
-	return victim, 0
+	return victim, 0, nil
 }
 
-// worstLocked returns the connection that deserves its place least, or nil if all are new or make progress.
-func (g *gate) worstLocked(among func(*halfOpen) bool) *halfOpen {
-	var worst *halfOpen
-	for e := g.room.Front(); e != nil; e = e.Next() {
-		h := e.Value.(*halfOpen)
-		if h.stage > stageSilent || !among(h) || (worst != nil && h.stage >= worst.stage) {
-			continue
+// silentLocked returns the connection that deserves its place least, or nil if all are new or make progress: of those
+// that are silent or about to leave, the one that has been so for longest. It also counts them, up to enough of a kind.
+func (g *gate) silentLocked(enough int, among func(*halfOpen) bool) (longest *halfOpen, n int) {
+	for s := stageLeaving; s <= stageSilent; s++ {
+		found := 0
+		for e := g.stages[s].Front(); e != nil && found < enough; e = e.Next() {
+			h := e.Value.(*halfOpen)
+			if !among(h) {
+				continue
+			}
+			if longest == nil || h.since.Before(longest.since) {
+				longest = h
+			}
+			found++
 		}
-		worst = h
-		if h.stage <= stageSilent {
-			break // the list is in the order of arrival, so this is the oldest
-		}
+		n += found
 	}
-	return worst
+	return longest, n
 }
 
 // evictLocked takes h out of the room. The caller closes its socket after unlocking.
@@ -168,8 +189,9 @@ func (g *gate) removeLocked(h *halfOpen) {
 	if h.elem == nil {
 		return
 	}
-	g.room.Remove(h.elem)
+	g.stages[h.stage].Remove(h.elem)
 	h.elem = nil
+	g.places--
 	if g.addrs[h.addr]--; g.addrs[h.addr] == 0 {
 		delete(g.addrs, h.addr)
 	}
@@ -179,8 +201,8 @@ func (g *gate) removeLocked(h *halfOpen) {
 func (g *gate) shed() {
 	var victims []*halfOpen
 	g.mu.Lock()
-	for n := (g.room.Len() + 1) / 2; n > 0; n-- {
-		h := g.worstLocked(func(o *halfOpen) bool { return o.stage <= stageSilent })
+	for n := (g.places + 1) / 2; n > 0; n-- {
+		h, _ := g.silentLocked(1, func(*halfOpen) bool { return true })
 		if h == nil {
 			break
 		}
@@ -199,8 +221,12 @@ func (h *halfOpen) enterStage(s gateStage) {
 		return
 	}
 	h.gate.mu.Lock()
+	defer h.gate.mu.Unlock()
+	if h.elem != nil {
+		h.gate.stages[h.stage].Remove(h.elem)
+		h.elem = h.gate.stages[s].PushBack(h)
+	}
 	h.stage, h.since = s, time.Now()
-	h.gate.mu.Unlock()
 }
 
 // commit notes that nothing more is waited for: from now on h is not evicted. It returns an error if it has been.
@@ -209,7 +235,7 @@ func (h *halfOpen) commit() error {
 	return h.explain(nil)
 }
 
-// takeSlot waits for a slot until the deadline, and takes one from a stalled handshake if it can.
+// takeSlot waits for a slot until the deadline. Of all who wait, one takes slots from stalled handshakes.
 func (h *halfOpen) takeSlot(ctx context.Context, deadline time.Time) error {
 	h.enterStage(stageReady)
 	select {
@@ -218,20 +244,25 @@ func (h *halfOpen) takeSlot(ctx context.Context, deadline time.Time) error {
 		return nil
 	default:
 	}
-	retry := time.NewTicker(slotRetry)
-	defer retry.Stop()
+	timeout := time.NewTimer(time.Until(deadline))
+	defer timeout.Stop()
+	watch := h.gate.watch
+	var look <-chan time.Time // nil unless it is h that watches
 	for {
-		if v := h.gate.evictStalled(); v != nil {
-			v.fd.Close()
-		}
 		select {
 		case h.gate.slots <- struct{}{}:
 			h.gotSlot()
 			return nil
-		case now := <-retry.C:
-			if !now.Before(deadline) {
-				return errNoSlot
-			}
+		case watch <- struct{}{}:
+			defer func() { <-h.gate.watch }()
+			ticker := time.NewTicker(slotRetry)
+			defer ticker.Stop()
+			watch, look = nil, ticker.C
+			h.gate.freeSlots()
+		case <-look:
+			h.gate.freeSlots()
+		case <-timeout.C:
+			return errNoSlot
 		case <-h.gone:
 			return errEvicted
 		case <-ctx.Done():
@@ -245,24 +276,38 @@ func (h *halfOpen) gotSlot() {
 	h.enterStage(stageCrypto)
 }
 
+// freeSlots closes stalled handshakes, as many as there are connections that wait for a slot.
+func (g *gate) freeSlots() {
+	g.mu.Lock()
+	waiting := g.stages[stageReady].Len()
+	g.mu.Unlock()
+	for range waiting {
+		h := g.evictStalled()
+		if h == nil {
+			return
+		}
+		h.fd.Close()
+	}
+}
+
 // evictStalled takes the connection that uses its slot least out of the gate and returns it, or nil. The slot becomes
 // free when its goroutine notices.
 func (g *gate) evictStalled() *halfOpen {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	now := time.Now()
-	var worst *halfOpen
-	for e := g.room.Front(); e != nil; e = e.Next() {
-		h := e.Value.(*halfOpen)
-		stalls := h.stage == stageLeaving || (h.stage == stageHello && now.Sub(h.since) >= minHelloAge)
-		if stalls && (worst == nil || h.stage < worst.stage) {
-			worst = h
-		}
+	e := g.stages[stageLeaving].Front()
+	if e == nil {
+		e = g.stages[stageHello].Front()
 	}
-	if worst != nil {
-		g.evictLocked(worst)
+	if e == nil {
+		return nil
 	}
-	return worst
+	h := e.Value.(*halfOpen)
+	if h.stage == stageHello && time.Since(h.since) < minHelloAge {
+		return nil
+	}
+	g.evictLocked(h)
+	return h
 }
 
 // leave ends h's time in the gate: it has become a peer or has been closed. Calling it again does nothing.
@@ -273,7 +318,12 @@ func (h *halfOpen) leave() {
 	h.gate.mu.Lock()
 	h.gate.removeLocked(h)
 	h.gate.mu.Unlock()
-	if h.slot {
+	h.leaveSlot()
+}
+
+// leaveSlot gives h's slot back, if it has one.
+func (h *halfOpen) leaveSlot() {
+	if h != nil && h.slot {
 		h.slot = false
 		<-h.gate.slots
 	}

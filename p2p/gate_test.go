@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -53,8 +54,8 @@ func TestTheOldestSilentConnectionOfTheSameAddressMakesRoomFirst(t *testing.T) {
 		if other.closed.Load() || spokenFD.closed.Load() || !flood[0].closed.Load() || flood[1].closed.Load() {
 			t.Error("it was not the oldest silent connection of the address that was closed")
 		}
-		if g.room.Len() != maxRoomPerAddr+1 {
-			t.Errorf("%d connections in the room", g.room.Len())
+		if g.places != maxRoomPerAddr+1 {
+			t.Errorf("%d connections in the room", g.places)
 		}
 	})
 }
@@ -89,19 +90,141 @@ func TestASilentConnectionKeepsItsPlaceForAMoment(t *testing.T) {
 	})
 }
 
-func TestConnectionsThatWaitForASlotKeepTheirPlace(t *testing.T) {
+func TestAnAddressWhoseConnectionsWaitForASlotIsRefusedAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(50)
-		for range maxRoomPerAddr {
-			h, _ := enter(t, g, "127.0.0.1")
+		var waiting []*fakeFD
+		for range maxRoomPerAddr - 1 {
+			h, fd := enter(t, g, "127.0.0.1")
+			h.enterStage(stageReady)
+			waiting = append(waiting, fd)
+		}
+		_, silent := enter(t, g, "127.0.0.1")
+		start := time.Now()
+		if _, err := g.enter(t.Context(), fdFrom("127.0.0.1")); err != errAddrRoom {
+			t.Errorf("beside one that is silent for a moment: got %v, want %v", err, errAddrRoom)
+		}
+		if d := time.Since(start); d != 0 {
+			t.Errorf("accepting paused for %v", d)
+		}
+		time.Sleep(minSilentAge)
+		late, _ := enter(t, g, "127.0.0.1")
+		if !silent.closed.Load() {
+			t.Error("the silent one has kept its place")
+		}
+		late.enterStage(stageReady)
+		start = time.Now()
+		if _, err := g.enter(t.Context(), fdFrom("127.0.0.1")); err != errAddrRoom {
+			t.Errorf("beside none that is silent: got %v, want %v", err, errAddrRoom)
+		}
+		enter(t, g, "5.0.0.1") // of another address: there is room
+		if d := time.Since(start); d != 0 {
+			t.Errorf("accepting paused for %v", d)
+		}
+		for _, fd := range waiting {
+			if fd.closed.Load() {
+				t.Fatal("one that waits for a slot was closed")
+			}
+		}
+	})
+}
+
+func TestAcceptingPausesWhileAllInTheRoomMakeProgress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(50)
+		for i := range maxWaitingRoom {
+			h, _ := enter(t, g, fmt.Sprintf("6.0.%d.%d", i/250, i%250))
 			h.enterStage(stageReady)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), handshakeTimeout)
 		defer cancel()
-		if _, err := g.enter(ctx, fdFrom("127.0.0.1")); err == nil {
-			t.Error("one more has been let in")
+		if _, err := g.enter(ctx, fdFrom("5.0.0.1")); err != errServerStopped {
+			t.Errorf("got %v, want %v", err, errServerStopped)
 		}
-		enter(t, g, "5.0.0.1") // of another address: there is room
+	})
+}
+
+func TestWhoeverWatchesForStalledHandshakesHasASuccessor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(3)
+		for _, h := range fillSlots(t, g, 3, stageHello) {
+			go func() {
+				<-h.gone
+				h.leave()
+			}()
+		}
+		start := time.Now()
+		first, rest := make(chan error, 1), make(chan error, 4)
+		var wg sync.WaitGroup
+		for i := range 5 {
+			h, _ := enter(t, g, "5.0.0.2")
+			wg.Go(func() {
+				if i == 0 { // it watches until then
+					first <- h.takeSlot(t.Context(), start.Add(minHelloAge/2))
+					h.leave()
+					return
+				}
+				rest <- h.takeSlot(t.Context(), start.Add(2*minHelloAge))
+			})
+			synctest.Wait()
+		}
+		time.Sleep(minHelloAge + slotRetry)
+		synctest.Wait()
+		if err := <-first; err != errNoSlot {
+			t.Errorf("the first has got %v", err)
+		}
+		if len(rest) != 3 {
+			t.Fatalf("%d of three slots that became free at once were taken", len(rest))
+		}
+		for range 3 {
+			if err := <-rest; err != nil {
+				t.Errorf("one of the rest has got %v", err)
+			}
+		}
+		wg.Wait()
+		if len(g.watch) != 0 {
+			t.Error("somebody still watches")
+		}
+	})
+}
+
+// A look for a stalled handshake must not cost a walk of the room.
+func BenchmarkLookForAStalledHandshake(b *testing.B) {
+	g := newGate(1)
+	for i := range maxWaitingRoom {
+		h, err := g.enter(b.Context(), fdFrom(fmt.Sprintf("6.0.%d.%d", i/250, i%250)))
+		if err != nil {
+			b.Fatal(err)
+		}
+		if h.enterStage(stageReady); i == 0 {
+			h.enterStage(stageHello)
+		}
+		h.since = h.since.Add(time.Hour) // so that none is found
+	}
+	for b.Loop() {
+		if g.evictStalled() != nil {
+			b.Fatal("found one")
+		}
+	}
+}
+
+func TestOfStalledHandshakesTheOneThatLeavesGoesFirstThenTheOldest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(4)
+		hs := fillSlots(t, g, 4, stageCrypto)
+		for _, i := range []int{2, 0, 1} { // not in the order of arrival
+			hs[i].enterStage(stageHello)
+			time.Sleep(minHelloAge)
+		}
+		hs[3].enterStage(stageLeaving)
+		for _, i := range []int{3, 2, 0, 1} {
+			if g.evictStalled() != hs[i] {
+				t.Errorf("it was not connection %d that was taken out", i)
+			}
+		}
+		if h := g.evictStalled(); h != nil || g.places != 0 {
+			t.Errorf("%d places taken, another one is to go: %v", g.places, h != nil)
+		}
 	})
 }
 
@@ -109,11 +232,11 @@ func TestIPv6AddressesOfOneHostCountTogether(t *testing.T) {
 	for _, test := range []struct{ a, b string }{
 		{"2001:db8::1", "2001:db8::ffff:1"}, {"5.0.0.1", "::ffff:5.0.0.1"},
 	} {
-		if a, b := roomKey(&fdFrom(test.a).addr), roomKey(&fdFrom(test.b).addr); a != b {
+		if a, b := roomKey(netip.MustParseAddr(test.a)), roomKey(netip.MustParseAddr(test.b)); a != b {
 			t.Errorf("%s counts as %v, %s as %v", test.a, a, test.b, b)
 		}
 	}
-	if roomKey(&fdFrom("2001:db8::1").addr) == roomKey(&fdFrom("2001:db8:0:1::1").addr) {
+	if roomKey(netip.MustParseAddr("2001:db8::1")) == roomKey(netip.MustParseAddr("2001:db8:0:1::1")) {
 		t.Error("two IPv6 networks count together")
 	}
 }
@@ -157,7 +280,7 @@ func TestAHandshakeThatStallsLosesItsSlot(t *testing.T) {
 			if d := time.Since(start); d < test.after || d > test.after+slotRetry {
 				t.Errorf("stage %d: took %v to get a slot, want %v", test.stage, d, test.after)
 			}
-			if n := g.room.Len(); n != 3 {
+			if n := g.places; n != 3 {
 				t.Errorf("stage %d: %d connections left, want 3", test.stage, n)
 			}
 			g.shed()
@@ -218,6 +341,9 @@ func TestAnAddressConnectsOnceInThirtySeconds(t *testing.T) {
 		{ip: "10.0.0.1"}, {ip: "10.0.0.1"},
 		{ip: "169.254.0.1"}, {ip: "169.254.0.1"},
 		{ip: "::1"}, {ip: "::1"},
+		{ip: "2001:db8::1"}, // documentation addresses count as public
+		{ip: "2001:db8::ffff:2", want: errThrottled},
+		{ip: "2001:db8:0:1::1"},
 	} {
 		clock.Run(step.after)
 		if err := throttle.check(addr(step.ip)); err != step.want {

@@ -22,7 +22,7 @@ type PeerInfo struct {
 	Enode   string   `json:"enode"`         // URL of the node; with the source port of the connection for an inbound peer
 	ID      string   `json:"id"`            // node ID, in hex
 	Name    string   `json:"name"`          // client name, as the remote sent it
-	Caps    []string `json:"caps"`          // capabilities the remote announced, sorted
+	Caps    []string `json:"caps"`          // capabilities the remote announced, sorted; nil if none
 	Network struct {
 		LocalAddress  string `json:"localAddress"`
 		RemoteAddress string `json:"remoteAddress"`

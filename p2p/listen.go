@@ -49,7 +49,7 @@ func (r *runningServer) accepted(fd net.Conn) {
 	}
 	h, err := r.gate.enter(r.ctx, fd)
 	if err != nil {
-		r.refuseAccepted(fd, errServerStopped)
+		r.refuseAccepted(fd, err)
 		return
 	}
 	r.accepts.Go(func() { r.setup(fd, inboundConn, nil, h) })
@@ -77,12 +77,13 @@ func (r *runningServer) checkInbound(addr net.Addr) error {
 	return r.throttle.check(ip)
 }
 
-// inboundThrottle lets an address connect once in inboundThrottleTime. Addresses of the local network are exempt.
+// inboundThrottle lets an IPv4 address or IPv6 /64 connect once in inboundThrottleTime. Addresses of the local network
+// are exempt.
 type inboundThrottle struct {
 	clock mclock.Clock
 
 	mu     sync.Mutex
-	recent *recentSet[netip.Addr] // Guarded by mu.
+	recent *recentSet[netip.Addr] // Guarded by mu. Of roomKeys.
 }
 
 func newInboundThrottle(clock mclock.Clock) *inboundThrottle {
@@ -93,13 +94,14 @@ func (t *inboundThrottle) check(ip netip.Addr) error {
 	if netutil.AddrIsLAN(ip) {
 		return nil
 	}
+	key := roomKey(ip)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := t.clock.Now()
 	t.recent.expire(now, nil)
-	if t.recent.has(ip) {
+	if t.recent.has(key) {
 		return errThrottled
 	}
-	t.recent.add(ip, now)
+	t.recent.add(key, now)
 	return nil
 }

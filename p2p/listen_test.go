@@ -86,7 +86,7 @@ func TestTenThousandSilentConnectionsLeaveHonestOnesAlone(t *testing.T) {
 	}
 	g := srv.active().gate
 	g.mu.Lock()
-	if n := g.room.Len(); n > maxWaitingRoom {
+	if n := g.places; n > maxWaitingRoom {
 		t.Errorf("%d connections in the waiting room", n)
 	}
 	g.mu.Unlock()
@@ -151,7 +151,7 @@ func TestHandshakesInProgressAreBounded(t *testing.T) {
 	eventually(t, "an empty gate", func() bool {
 		g.mu.Lock()
 		defer g.mu.Unlock()
-		return g.room.Len() == 0 && len(g.addrs) == 0 && len(g.slots) == 0
+		return g.places == 0 && len(g.addrs) == 0 && len(g.slots) == 0
 	})
 }
 

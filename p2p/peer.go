@@ -65,6 +65,7 @@ func newPeer(logger log.Logger, c *conn, matched []matchedProtocol, opts peerOpt
 // each name the highest version; nobody can read or write their messages.
 func NewPeer(id enode.ID, name string, caps []Cap) *Peer {
 	fd, _ := net.Pipe()
+	caps = slices.SortedFunc(slices.Values(caps), Cap.Cmp)
 	c := &conn{fd: fd, node: enode.SignNull(new(enr.Record), id), name: name, caps: caps}
 	p := &Peer{conn: c, created: mclock.Now()}
 	p.log = func() log.Logger { return log.Root().New("id", id, "conn", c.flags.String()) }
@@ -106,7 +107,7 @@ func (p *Peer) Name() string {
 // Fullname returns the client name the remote announced, uncut. It is untrusted text.
 func (p *Peer) Fullname() string { return p.conn.name }
 
-// Caps returns the capabilities the remote announced. The caller must not change the slice.
+// Caps returns the capabilities the remote announced, sorted. The caller must not change the slice.
 func (p *Peer) Caps() []Cap { return p.conn.caps }
 
 // RunningCap tells whether a protocol of that name in one of the versions runs on the link.
@@ -163,12 +164,12 @@ func (p *Peer) Info() *PeerInfo {
 	node := p.Node()
 	info := &PeerInfo{
 		Enode: node.URLv4(), ID: node.ID().String(), Name: p.Fullname(),
-		Caps: make([]string, 0, len(p.Caps())), Protocols: make(map[string]interface{}, len(p.protocols)),
+		Protocols: make(map[string]interface{}, len(p.protocols)),
 	}
 	if node.Seq() > 0 {
 		info.ENR = node.String()
 	}
-	for _, c := range slices.SortedFunc(slices.Values(p.Caps()), Cap.Cmp) {
+	for _, c := range p.Caps() {
 		info.Caps = append(info.Caps, c.String())
 	}
 	info.Network.LocalAddress = p.LocalAddr().String()

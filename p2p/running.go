@@ -39,7 +39,7 @@ type runningServer struct {
 	stopOnce sync.Once      // stop waits here for the first call
 }
 
-// startServer starts everything, or nothing.
+// startServer starts everything that can fail, or nothing. What brings in connections waits for run.
 func startServer(srv *Server) (*runningServer, error) {
 	cfg := &srv.Config
 	if cfg.Logger == nil {
@@ -61,17 +61,27 @@ func startServer(srv *Server) (*runningServer, error) {
 		peers:    newPeerSet(self, cfg.MaxPeers, srv.MaxInboundConns(), cfg.TrustedNodes),
 	}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
-	for _, start := range []func() error{r.startLocalNode, r.startListener, r.startDiscovery, r.startDialer} {
+	for _, start := range []func() error{r.startLocalNode, r.startListener, r.startDiscovery} {
 		if err := start(); err != nil {
 			r.stop()
 			return nil, err
 		}
 	}
+	r.dialer = r.newDialer()
+	return r, nil
+}
+
+// run begins to dial and to accept. The server's methods must find it already: they are called from the NodeDialer and
+// from each Run.
+func (r *runningServer) run() {
+	r.dialer.start()
+	for _, n := range r.cfg.StaticNodes {
+		r.dialer.addStatic(n)
+	}
 	if r.listener != nil {
 		r.accepts.Go(r.acceptLoop)
 	}
-	cfg.Logger.Info("P2P networking started", "self", r.local.Node().URLv4())
-	return r, nil
+	r.cfg.Logger.Info("P2P networking started", "self", r.local.Node().URLv4())
 }
 
 // startLocalNode makes the record of the local node and what keeps its addresses up to date.
@@ -108,7 +118,7 @@ func (r *runningServer) startListener() error {
 	return nil
 }
 
-func (r *runningServer) startDialer() error {
+func (r *runningServer) newDialer() *dialScheduler {
 	dc := dialConfig{
 		self:        r.local.ID(),
 		maxDialed:   r.srv.MaxDialedConns(),
@@ -126,12 +136,7 @@ func (r *runningServer) startDialer() error {
 	if r.disc.v4 != nil {
 		dc.resolver = r.disc.v4
 	}
-	r.dialer = newDialScheduler(dc, r.disc.candidates(r.cfg.Protocols))
-	r.dialer.start()
-	for _, n := range r.cfg.StaticNodes {
-		r.dialer.addStatic(n)
-	}
-	return nil
+	return newDialScheduler(dc, r.disc.candidates(r.cfg.Protocols))
 }
 
 // launch makes a peer of a connection that has been admitted, and runs it in a goroutine of its own: the stack of this

@@ -58,6 +58,7 @@ func (srv *Server) Start() (err error) {
 		return err
 	}
 	srv.running.Store(r)
+	r.run()
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package p2p
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"errors"
 	"io"
@@ -250,6 +251,42 @@ func TestAStartThatFailsLeavesNothingRunning(t *testing.T) {
 		t.Fatal(err)
 	}
 	srv.Stop()
+}
+
+// dialerFunc is a NodeDialer.
+type dialerFunc func(context.Context, *enode.Node) (net.Conn, error)
+
+func (f dialerFunc) Dial(ctx context.Context, n *enode.Node) (net.Conn, error) { return f(ctx, n) }
+
+// What runs from the first moment on finds a server that has been started.
+func TestTheFirstDialSeesAServerThatRuns(t *testing.T) {
+	other := enode.NewV4(&newKey(t).PublicKey, net.IP{127, 0, 0, 1}, 1, 1)
+	for range 20 { // it has to be early to see one that doesn't
+		srv := &Server{Config: Config{
+			PrivateKey: newKey(t), MaxPeers: 10, NoDiscovery: true, ListenAddr: "127.0.0.1:0", Logger: log.New(),
+			StaticNodes: []*enode.Node{enode.NewV4(&newKey(t).PublicKey, net.IP{127, 0, 0, 1}, 1, 1)},
+		}}
+		started := make(chan struct{})
+		added := make(chan struct{}, 1)
+		srv.Dialer = dialerFunc(func(_ context.Context, n *enode.Node) (net.Conn, error) {
+			if n.ID() == other.ID() {
+				added <- struct{}{}
+				return nil, errDialTest
+			}
+			if srv.LocalNode() == nil || srv.Self().TCP() == 0 {
+				t.Errorf("during the first dial we are %v, record %v", srv.Self(), srv.LocalNode())
+			}
+			srv.AddPeer(other)
+			close(started)
+			return nil, errDialTest
+		})
+		if err := srv.Start(); err != nil {
+			t.Fatal(err)
+		}
+		<-started
+		<-added
+		srv.Stop()
+	}
 }
 
 func TestConnectionLimits(t *testing.T) {

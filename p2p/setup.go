@@ -6,9 +6,9 @@ import (
 	"io"
 	"math"
 	"net"
+	"slices"
 	"time"
 
-	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/ethereum/go-ethereum/p2p/enode"
 
 	"github.com/sennit-net/sennit/p2p/rlpx"
@@ -98,6 +98,7 @@ func (r *runningServer) setupStages(c *conn, dest *enode.Node, h *halfOpen) erro
 		return &setupError{"hello", err}
 	}
 	c.bounded.left = math.MaxInt
+	slices.SortFunc(theirs.Caps, Cap.Cmp)
 	c.version, c.name, c.caps = theirs.Version, theirs.Name, theirs.Caps
 	matched, entry, err := r.admit(c, theirs)
 	if err != nil {
@@ -114,22 +115,24 @@ func (r *runningServer) handshake(c *conn, dest *enode.Node, h *halfOpen) error 
 	if err := c.fd.SetDeadline(deadline); err != nil {
 		return err
 	}
-	var destKey *ecdsa.PublicKey
 	if dest != nil {
-		if destKey = dest.Pubkey(); destKey == nil {
+		destKey := dest.Pubkey()
+		if destKey == nil {
 			return errNoPublicKey
 		}
-	}
-	c.rlpx = rlpx.NewConn(c.bounded, destKey)
-	c.rlpx.AcceptLegacy(r.cfg.LegacyHandshake)
-	if dest != nil {
+		c.rlpx = rlpx.NewConn(c.bounded, destKey)
 		if _, err := c.rlpx.Handshake(r.cfg.PrivateKey); err != nil {
 			return err
 		}
 		c.node = dest
 		return nil
 	}
-	key, err := r.answerHandshake(c, h, deadline)
+	key, err := r.answerHandshake(c, h, deadline, r.cfg.LegacyHandshake)
+	if errors.Is(err, errAuthIncomplete) && c.bounded.readAsPlain() {
+		h.leaveSlot()
+		key, err = r.answerHandshake(c, h, deadline, false)
+	}
+	c.bounded.auth = nil
 	if err != nil {
 		return err
 	}
@@ -138,12 +141,15 @@ func (r *runningServer) handshake(c *conn, dest *enode.Node, h *halfOpen) error 
 }
 
 // answerHandshake is the handshake of an inbound connection. Its elliptic curve operations cost most of a millisecond of
-// CPU, so only as many run at a time as there are CPUs, and none of those waits for the remote.
-func (r *runningServer) answerHandshake(c *conn, h *halfOpen, deadline time.Time) (*ecdsa.PublicKey, error) {
+// CPU, so only as many run at a time as there are CPUs, and none of those waits for the remote: the error is
+// errAuthIncomplete if, with plain accepted, what has been waited for is only the beginning of a packet.
+func (r *runningServer) answerHandshake(c *conn, h *halfOpen, deadline time.Time, plain bool) (*ecdsa.PublicKey, error) {
 	h.enterStage(stageSilent)
-	if err := c.bounded.awaitAuth(r.cfg.LegacyHandshake); err != nil {
+	if err := c.bounded.awaitAuth(plain); err != nil {
 		return nil, err
 	}
+	c.rlpx = rlpx.NewConn(c.bounded, nil)
+	c.rlpx.AcceptLegacy(plain)
 	if h != nil {
 		if err := h.takeSlot(r.ctx, deadline); err != nil {
 			return nil, err
@@ -164,7 +170,7 @@ func (r *runningServer) answerHandshake(c *conn, h *halfOpen, deadline time.Time
 
 // admit makes the checks that need the remote's Hello, and registers the connection as a peer-to-be.
 func (r *runningServer) admit(c *conn, theirs *hello) ([]matchedProtocol, *peerEntry, error) {
-	if enode.ID(crypto.Keccak256Hash(theirs.ID)) != c.node.ID() {
+	if theirs.nodeID() != c.node.ID() {
 		return nil, nil, DiscUnexpectedIdentity
 	}
 	matched := matchProtocols(r.cfg.Protocols, c.caps)
@@ -233,7 +239,7 @@ func (r *runningServer) refused(c *conn, h *halfOpen, err error) {
 }
 
 // dialFailed is refused for a dial that got no connection.
-func (r *runningServer) dialFailed(dest *enode.Node, _ connFlag, err error) {
+func (r *runningServer) dialFailed(dest *enode.Node, err error) {
 	ev := &trace.LinkRefused{Link: trace.Link{Seq: linkSeq.Add(1), Peer: dest.ID()}, Stage: "dial", Err: err}
 	if addr, ok := dest.TCPEndpoint(); ok {
 		ev.Remote = net.TCPAddrFromAddrPort(addr)

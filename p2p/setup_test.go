@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"errors"
 	"net"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -132,6 +133,30 @@ func TestAServerWithoutProtocolsTakesEveryPeer(t *testing.T) {
 	c := dialRaw(t, srv, newKey(t))
 	c.connect()
 	eventually(t, "the peer", func() bool { return srv.PeerCount() == 1 })
+}
+
+func TestCapsOfAPeerAreSorted(t *testing.T) {
+	for _, test := range []struct {
+		caps []Cap
+		want string // in JSON, as go-ethereum has it
+	}{
+		{[]Cap{{"eth", 69}, {"eth", 68}, {"bzz", 9}, {"eth", 100}}, `["bzz/9","eth/68","eth/69","eth/100"]`},
+		{[]Cap{}, `null`},
+		{nil, `null`},
+	} {
+		srv := startTestServer(t, func(srv *Server) { srv.Protocols = nil })
+		c := dialRaw(t, srv, newKey(t))
+		c.sendHello(c.hello(test.caps...))
+		eventually(t, "the peer", func() bool { return srv.PeerCount() == 1 })
+		for kind, p := range map[string]*Peer{
+			"connected": srv.Peers()[0], "for tests": NewPeer(enode.ID{1}, "", test.caps),
+		} {
+			checkJSON(t, p.Info().Caps, test.want)
+			if !slices.IsSortedFunc(p.Caps(), Cap.Cmp) || len(p.Caps()) != len(test.caps) {
+				t.Errorf("%s: Caps are %v", kind, p.Caps())
+			}
+		}
+	}
 }
 
 func TestATrustedNodeIsTakenThoughAllPlacesAreTaken(t *testing.T) {

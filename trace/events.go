@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// LinkOpened is recorded when the two nodes have exchanged Hellos and share at least one protocol, before any protocol runs.
+// LinkOpened is recorded when the two nodes have exchanged Hellos and the connection has passed all checks, before any
+// protocol runs. The nodes share at least one protocol, unless this one has none at all.
 type LinkOpened struct {
 	Link          Link
 	Local, Remote net.Addr

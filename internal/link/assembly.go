@@ -7,7 +7,7 @@ import (
 const (
 	// firstAssembly is how much memory a large message gets before any of it has arrived, in bytes; it gets four times as
 	// much whenever that is full, so that memory is taken for what came and not for what was announced.
-	firstAssembly = 256 << 10
+	firstAssembly = 64 << 10
 	growAssembly  = 4
 	// readPiece is how much of a large message is read, verified and decrypted at a time, in bytes: it stays in the cache.
 	readPiece = 128 << 10
@@ -16,8 +16,8 @@ const (
 // Assembly collects the bytes of a large message while they arrive. The zero value is one that nobody wants: it passes
 // the bytes through a small buffer, so that they can be verified, and keeps none. It belongs to the reader.
 type Assembly struct {
-	grow func(from, to int) (*buffer.Buffer, error) // memory of to bytes, charged; nil if the message is not wanted any more
-	done func(charged int)                          // takes the charge back
+	grow func(to int) (*buffer.Buffer, error) // memory of to bytes, charged; nil if the message is not wanted any more
+	done func(charged int)                    // takes the charge back
 
 	buf     *buffer.Buffer // all of the message so far, or if that is not wanted the bytes not yet handed out
 	kept    bool           // the message is still wanted
@@ -32,7 +32,7 @@ type Assembly struct {
 func (a *Assembly) start(first []byte, size int) error {
 	a.size, a.got = size, len(first)
 	if a.grow != nil {
-		if err := a.more(0, min(size, firstAssembly)); err != nil {
+		if err := a.more(min(size, firstAssembly)); err != nil {
 			return err
 		}
 	}
@@ -49,7 +49,7 @@ func (a *Assembly) missing() int { return a.size - a.got }
 // room returns memory to read some of the missing bytes to.
 func (a *Assembly) room() ([]byte, error) {
 	if a.kept && a.end == len(a.buf.B) {
-		if err := a.more(len(a.buf.B), min(a.size, growAssembly*len(a.buf.B))); err != nil {
+		if err := a.more(min(a.size, growAssembly*len(a.buf.B))); err != nil {
 			return nil, err
 		}
 	}
@@ -64,8 +64,8 @@ func (a *Assembly) room() ([]byte, error) {
 }
 
 // more replaces the memory by a larger piece, or stops keeping the message.
-func (a *Assembly) more(from, to int) error {
-	b, err := a.grow(from, to)
+func (a *Assembly) more(to int) error {
+	b, err := a.grow(to)
 	if err != nil {
 		return err
 	}

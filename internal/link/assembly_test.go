@@ -22,7 +22,7 @@ var errNoMemory = errors.New("no memory")
 
 func newAssembled(refuseAt, failAt int) *assembled {
 	a := &assembled{refuseAt: refuseAt, failAt: failAt}
-	a.grow = func(from, to int) (*buffer.Buffer, error) {
+	a.grow = func(to int) (*buffer.Buffer, error) {
 		switch a.asked++; a.asked {
 		case a.refuseAt:
 			return nil, nil

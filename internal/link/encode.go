@@ -79,6 +79,19 @@ func encode(f Framing, code uint64, size int, payload io.Reader) (b *buffer.Buff
 	return b, e.wire, nil
 }
 
+// shrunk returns b, or its contents in a smaller buffer if they have shrunk so much that it would be a waste to keep b
+// until they have been sent.
+func shrunk(b *buffer.Buffer) *buffer.Buffer {
+	n := len(b.B)
+	if n <= packedSize || 2*buffer.ClassSize(n) > cap(b.B) {
+		return b
+	}
+	small := buffer.Get(n)
+	copy(small.B, b.B)
+	b.Free()
+	return small
+}
+
 // wholeBytes returns payload if it is known to hand out exactly size bytes in one call of Write. Small ones are not
 // worth the detour.
 func wholeBytes(payload io.Reader, size int) io.WriterTo {

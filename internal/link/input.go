@@ -56,9 +56,6 @@ func (in *Input) ReadInto(p []byte) (int, error) {
 	return in.read(p)
 }
 
-// Buffered returns how many bytes have been read and not consumed.
-func (in *Input) Buffered() int { return in.w - in.r }
-
 // fill makes room for n bytes and reads.
 func (in *Input) fill(n int) error {
 	in.makeRoom(n)
@@ -72,7 +69,7 @@ func (in *Input) fill(n int) error {
 func (in *Input) makeRoom(n int) {
 	rest := in.w - in.r
 	switch {
-	case in.busy == nil && (n > idleRead || in.w == idleRead && rest > 0 || in.wantsMore()):
+	case in.busy == nil && (n > idleRead || in.wantsMore()):
 		in.busy = buffer.Get(busyRead)
 		copy(in.busy.B, in.buf[in.r:in.w])
 		in.buf = in.busy.B
@@ -96,6 +93,13 @@ func (in *Input) release() {
 	in.buf = in.idle[:]
 }
 
+// isTimeout tells whether a read deadline has passed. Connections that are not the standard library's have errors of
+// their own for that.
+func isTimeout(err error) bool {
+	var timeout net.Error
+	return errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
+}
+
 // read reads from the connection, across read deadlines.
 func (in *Input) read(p []byte) (int, error) {
 	if len(in.unread) > 0 {
@@ -116,7 +120,7 @@ func (in *Input) read(p []byte) (int, error) {
 		}
 		switch {
 		case err == nil:
-		case errors.Is(err, os.ErrDeadlineExceeded):
+		case isTimeout(err):
 			// Back to the caller, who asks again, perhaps with less memory.
 			return 0, in.onTick()
 		case errors.Is(err, io.ErrClosedPipe):

@@ -78,7 +78,7 @@ func (l *Lane) Write(code uint64, size uint32, payload io.Reader) error {
 	reserved := int64(0)
 	if size > packedSize {
 		// Room first: the encoded copies of messages that wait for room would be memory that nothing bounds.
-		reserved = int64(size)
+		reserved = int64(buffer.ClassSize(s.framing.Overhead() + encodedSize(int(size))))
 		s.mu.Lock()
 		err := l.out.reserveLocked(reserved)
 		s.mu.Unlock()
@@ -90,6 +90,9 @@ func (l *Lane) Write(code uint64, size uint32, payload io.Reader) error {
 	if err == nil && wire > MaxMessage {
 		b.Free()
 		err = fmt.Errorf("%w: %d bytes compressed, at most %d", ErrTooBig, wire, MaxMessage)
+	}
+	if err == nil {
+		b = shrunk(b)
 	}
 	if err = l.queue(b, reserved, size, err); err != nil {
 		return err
@@ -110,22 +113,21 @@ func (l *Lane) queue(b *buffer.Buffer, reserved int64, size uint32, failed error
 		l.out.releaseLocked(reserved)
 		return failed
 	}
-	if reserved > 0 {
-		l.out.used += int64(len(b.B)) - reserved
-		if l.out.err != nil {
-			l.out.releaseLocked(int64(len(b.B)))
+	if reserved == 0 {
+		reserved = int64(len(b.B))
+		if err := l.out.reserveLocked(reserved); err != nil {
+			b.Free()
+			return err
 		}
-	} else if err := l.out.reserveLocked(int64(len(b.B))); err != nil {
-		b.Free()
-		return err
 	}
 	if l.out.err != nil {
+		l.out.releaseLocked(reserved)
 		b.Free()
 		return l.out.err
 	}
 	l.out.messages++
 	l.out.bytes += uint64(size)
-	s.enqueueLocked(&l.out, b)
+	s.enqueueLocked(&l.out, b, reserved)
 	return nil
 }
 

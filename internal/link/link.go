@@ -46,9 +46,11 @@ type Cause struct {
 	Err      error // never nil
 	Side     trace.Side
 	Reason   uint8  // disconnect reason, if Sent or Received
-	Sent     bool   // the remote is told the reason
+	Sent     bool   // Disconnect with the reason has been handed to the socket
 	Received bool   // the remote told us
 	Protocol string // protocol that brought the end about, if one did
+
+	tell bool // the remote is to be told the reason
 }
 
 // Link runs one connection. All methods but Run are safe for concurrent use.
@@ -130,7 +132,7 @@ func (l *Link) Run() Cause {
 	var bye *remoteEnd
 	switch {
 	case errors.As(err, &bye):
-		l.end(Cause{Err: err, Side: trace.SideRemote, Reason: bye.reason, Received: true})
+		l.end(Cause{Err: err, Side: trace.SideRemote, Reason: bye.reason, Received: true, tell: bye.reason != reasonNetworkError})
 	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
 		l.end(Cause{Err: l.orWriteError(io.EOF), Side: trace.SideRemote})
 	default:
@@ -138,7 +140,7 @@ func (l *Link) Run() Cause {
 	}
 	l.endLanes() // whoever set the cause may not have come to it yet
 	cause := *l.cause.Load()
-	l.farewell(cause)
+	cause.Sent, cause.tell = l.farewell(cause), false
 	l.in.release()
 	return cause
 }
@@ -147,7 +149,7 @@ func (l *Link) Run() Cause {
 // been sent. It never blocks. The first end of a link is the one that counts, but lanes read nothing more after this;
 // unless it is only the end of one protocol, which must not cost the others what had arrived before the link ended.
 func (l *Link) End(reason uint8, err error, protocol string) {
-	first := l.end(Cause{Err: err, Side: trace.SideLocal, Reason: reason, Sent: reason != reasonNetworkError, Protocol: protocol})
+	first := l.end(Cause{Err: err, Side: trace.SideLocal, Reason: reason, Protocol: protocol, tell: reason != reasonNetworkError})
 	if !first && protocol != "" {
 		return
 	}
@@ -178,27 +180,23 @@ func (l *Link) endLanes() {
 	}
 }
 
-// farewell sends what is still to be sent and closes the connection, in bounded time.
-func (l *Link) farewell(c Cause) {
+// farewell sends what is still to be sent and closes the connection, in bounded time. It tells whether Disconnect went
+// out. A remote that has sent Disconnect itself gets its reason back and nothing else, as it reads no more.
+func (l *Link) farewell(c Cause) (told bool) {
 	until := time.Now().Add(farewell)
-	var bye []byte
-	switch {
-	case c.Sent || c.Received && c.Reason != reasonNetworkError:
-		bye = AppendDisconnect(nil, c.Reason)
-	}
-	if c.Received || bye == nil {
+	if c.Received || !c.tell {
 		l.send.drop(l.lanes)
 	}
-	if bye != nil {
-		l.send.close(bye, until)
-		l.send.writers.Wait()
-		if c.Sent {
+	if c.tell {
+		told = l.send.close(AppendDisconnect(nil, c.Reason), until)
+		if !c.Received {
 			l.drain(until)
 		}
 	}
 	l.send.kill(l.lanes)
 	l.conn.Close()
 	l.send.writers.Wait()
+	return told
 }
 
 // drain reads and forgets what the remote still sends, until it closes its end: to close a connection with unread bytes
@@ -336,6 +334,9 @@ func (l *Link) ponged(at time.Time) {
 func (l *Link) writeFailed(err error) {
 	l.writeErr.CompareAndSwap(nil, &err)
 	l.send.refuse(ErrEnded, l.lanes...)
+	for _, lane := range l.lanes {
+		lane.in.signalSpace() // the reader may be waiting
+	}
 	l.conn.SetReadDeadline(time.Now().Add(farewell))
 	if l.cause.Load() != nil {
 		l.conn.SetReadDeadline(time.Unix(1, 0))

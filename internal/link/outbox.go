@@ -16,15 +16,15 @@ const (
 	// quantum is what a lane may send in its turn, in bytes.
 	quantum = 16 << 10
 	// batchSize is how many bytes are sealed and written in one go when that much is queued.
-	batchSize = 32 << 10
+	batchSize = 64 << 10
 )
 
 // outbox is the queue of a lane's accepted messages. It belongs to the sender and is guarded by sender.mu.
 type outbox struct {
-	limit        int64
+	limit        int64     // static
 	room         sync.Cond // on sender.mu; broadcast when used fell, or on the end
 	segments     ring[*buffer.Buffer]
-	used         int64 // bytes in segments and reserved for messages that are being encoded
+	used         int64 // memory of the segments, and bytes reserved for messages that are being encoded
 	blocked      int   // writers that wait for room
 	blockedLarge int   // those of them whose message takes more than half the limit: smaller ones queue behind them
 	deficit      int   // bytes the lane may still send in its turn
@@ -42,7 +42,7 @@ func (o *outbox) fits(n int64) bool {
 
 func (o *outbox) large(n int64) bool { return n > o.limit/2 }
 
-// reserve waits until n bytes may be queued and counts them as used.
+// reserveLocked waits until n bytes may be queued and counts them as used.
 func (o *outbox) reserveLocked(n int64) error {
 	for o.err == nil && !o.fits(n) {
 		o.waitLocked(n)
@@ -89,32 +89,34 @@ func (o *outbox) endLocked(err error) {
 func (o *outbox) dropLocked() {
 	for o.segments.len() > 0 {
 		b := o.segments.pop()
-		o.used -= int64(len(b.B))
+		o.used -= int64(cap(b.B))
 		b.Free()
 	}
 }
 
-// packLocked puts the message in b, whose bytes are already counted as used, at the end of the queue: into the last
-// segment if it is small and fits there, else as a segment of its own. b belongs to the outbox then.
-func (o *outbox) packLocked(b *buffer.Buffer) {
-	if len(b.B) > packedSize {
+// packLocked puts the message in b at the end of the queue: into the last segment if both are small, else as a segment of
+// its own. It returns by how many bytes of memory the queue has grown. b belongs to the outbox then.
+func (o *outbox) packLocked(b *buffer.Buffer) (grown int64) {
+	if len(b.B) > packedSize || o.segments.len() == 0 {
+		// When nothing waits the writer probably takes it before a second message comes: no copy.
 		o.segments.push(b)
-		return
+		return int64(cap(b.B))
 	}
-	if o.segments.len() > 0 {
-		if last := *o.segments.last(); len(last.B) > 0 && len(last.B)+len(b.B) <= segmentSize && cap(last.B) == segmentSize {
-			last.B = append(last.B, b.B...)
-			b.Free()
-			return
-		}
-	}
-	if o.segments.len() == 0 {
-		// Nothing waits, so the writer probably takes it before a second message comes: no copy.
+	last := o.segments.last()
+	switch {
+	case cap((*last).B) == segmentSize && len((*last).B)+len(b.B) <= segmentSize:
+		(*last).B = append((*last).B, b.B...)
+		b.Free()
+		return 0
+	case len((*last).B) > packedSize:
 		o.segments.push(b)
-		return
+		return int64(cap(b.B))
 	}
 	seg := buffer.Get(segmentSize)
-	seg.B = append(seg.B[:0], b.B...)
+	seg.B = append(append(seg.B[:0], (*last).B...), b.B...)
+	grown = segmentSize - int64(cap((*last).B))
+	(*last).Free()
 	b.Free()
-	o.segments.push(seg)
+	*last = seg
+	return grown
 }

@@ -402,7 +402,7 @@ func TestTheLinkEndsWithItsLastLane(t *testing.T) {
 		if got.Side != trace.SideLocal || got.Reason != 0x10 || !got.Sent || got.Protocol != "bbb" || !errors.Is(got.Err, ErrStopped) || !errors.Is(got.Err, errOverload) {
 			t.Errorf("cause %+v", got)
 		}
-		if remote := <-endA; remote.Side != trace.SideRemote || remote.Reason != 0x10 || !remote.Received || remote.Sent {
+		if remote := <-endA; remote.Side != trace.SideRemote || remote.Reason != 0x10 || !remote.Received || !remote.Sent {
 			t.Errorf("cause at the other end %+v", remote)
 		}
 		for i := range lanes {

@@ -17,6 +17,7 @@ var (
 	errSnappy      = errors.New("payload is no valid Snappy block")
 	errOverload    = errors.New("inbox is full")
 	errHeldUp      = errors.New("held the link up for too long")
+	errBudget      = errors.New("the memory budget of all links is spent")
 )
 
 // maxExpansion is how many bytes one byte of a Snappy block can become, at most: three bytes copy up to 64. Whoever claims
@@ -25,7 +26,7 @@ const maxExpansion = 22
 
 // wakeEvery is how many messages are put into inboxes, at most, before the protocols that sleep are woken: fewer
 // wake-ups while many messages come, and hardly any delay.
-const wakeEvery = 16
+const wakeEvery = 64
 
 // Deliver implements Sink.
 func (l *Link) Deliver(code uint64, payload []byte) error {
@@ -141,9 +142,9 @@ func (l *Link) admit(lane *Lane, code uint64, size int) (ok bool, err error) {
 		return false, nil
 	}
 	if lane.cfg.Policy.Mode == Stop {
-		l.stop(lane, errOverload)
+		l.stop(lane, lane.in.fullness(size))
 	} else {
-		ok, err = l.await(lane, func() verdict { return lane.in.readmit(size) })
+		ok, err = l.await(lane, lane.in.fullness(size), func() verdict { return lane.in.readmit(size) })
 	}
 	if !ok {
 		l.lost(lane, code, size)
@@ -158,8 +159,8 @@ func (l *Link) lost(lane *Lane, code uint64, size int) {
 	}
 }
 
-// await holds the link up until try succeeds, the lane's credit is spent or the link ends.
-func (l *Link) await(lane *Lane, try func() verdict) (ok bool, err error) {
+// await holds the link up, for the reason why, until try succeeds, the lane's credit is spent or the link ends.
+func (l *Link) await(lane *Lane, why error, try func() verdict) (ok bool, err error) {
 	l.wake()
 	start := time.Now()
 	timer := time.NewTimer(lane.credit.at(start))
@@ -176,11 +177,16 @@ func (l *Link) await(lane *Lane, try func() verdict) (ok bool, err error) {
 		lane.in.addWait(waited)
 		l.record(&trace.Waited{Link: l.id, Protocol: lane.cfg.Name, For: waited})
 	}()
-	for {
-		switch try() {
-		case admitted:
+	for expired := false; ; {
+		switch v := try(); {
+		case v == admitted:
 			return true, nil
-		case refused, dropped:
+		case v != full:
+			return false, nil
+		case l.cause.Load() != nil || l.writeErr.Load() != nil:
+			return false, errEnding
+		case expired:
+			l.stop(lane, fmt.Errorf("%w, %v in all: %w", errHeldUp, lane.credit.max, why))
 			return false, nil
 		}
 		select {
@@ -190,10 +196,8 @@ func (l *Link) await(lane *Lane, try func() verdict) (ok bool, err error) {
 			l.ping(now)
 			ping.Reset(pingInterval)
 		case <-timer.C:
-			l.stop(lane, fmt.Errorf("%w: more than %v", errHeldUp, lane.credit.max))
-			return false, nil
+			expired = true
 		case <-l.ending:
-			return false, errEnding
 		}
 	}
 }
@@ -217,7 +221,7 @@ func (l *Link) Assemble(code uint64, n int) (*Assembly, error) {
 		return nil, nil
 	}
 	return &Assembly{
-		grow: func(_, to int) (*buffer.Buffer, error) { return l.assemblyMemory(lane, to, code, n) },
+		grow: func(to int) (*buffer.Buffer, error) { return l.assemblyMemory(lane, to, code, n) },
 		done: func(charged int) { l.ledger.release(int64(buffer.ClassSize(charged))) },
 	}, nil
 }
@@ -240,9 +244,9 @@ func (l *Link) assemblyMemory(lane *Lane, n int, code uint64, size int) (*buffer
 		var err error
 		switch lane.cfg.Policy.Mode {
 		case Wait:
-			ok, err = l.await(lane, try)
+			ok, err = l.await(lane, errBudget, try)
 		case Stop:
-			l.stop(lane, errOverload)
+			l.stop(lane, errBudget)
 		default:
 			lane.in.countDrop(size - codeSize(code))
 			l.recordDrop(lane, code-lane.cfg.Offset, size-codeSize(code))

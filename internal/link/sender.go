@@ -10,14 +10,15 @@ import (
 )
 
 const (
-	// writeTimeout is how long a write may make no progress; the deadline is moved at most once per deadlineStep.
+	// writeTimeout is how long one write, of about batchSize bytes, may take; the deadline is moved at most once per
+	// deadlineStep.
 	writeTimeout = 20 * time.Second
 	deadlineStep = time.Second
 	// busyGap is how soon the writer must be needed again, after it ran out of work, for it to stay and wait the next
 	// time: starting it anew costs the growth of its stack.
 	busyGap = 5 * time.Millisecond
 	// workTime is for how long reader and writer work before they let others run: the scheduler would give them 10 ms.
-	workTime = 100 * time.Microsecond
+	workTime = time.Millisecond
 	// restTime is how long a read takes that had to wait.
 	restTime = 20 * time.Microsecond
 )
@@ -50,6 +51,8 @@ type sender struct {
 
 	// Owned by the writer.
 	batch    []*buffer.Buffer // taken, to be sealed and written
+	parting  bool             // the batch is the Disconnect
+	said     bool             // the Disconnect has been handed to the socket
 	pinging  bool             // the batch contains a ping
 	vector   net.Buffers      // sealed, to be written
 	writing  net.Buffers      // what is left of vector during a write
@@ -58,9 +61,9 @@ type sender struct {
 	yielded  time.Time        // when others could last run
 }
 
-// enqueueLocked queues an encoded message, whose bytes have been reserved, and sees to it that a writer runs.
-func (s *sender) enqueueLocked(o *outbox, b *buffer.Buffer) {
-	o.packLocked(b)
+// enqueueLocked queues an encoded message, for which some bytes have been reserved, and sees to it that a writer runs.
+func (s *sender) enqueueLocked(o *outbox, b *buffer.Buffer, reserved int64) {
+	o.releaseLocked(reserved - o.packLocked(b))
 	if !o.queued {
 		o.queued = true
 		s.fresh.push(o)
@@ -106,13 +109,16 @@ func (s *sender) sendAPing() {
 	s.startLocked()
 }
 
-// close has the writer send what has been accepted, then Disconnect with the payload bye, and end, all before until.
-func (s *sender) close(bye []byte, until time.Time) {
+// close has the writer send what has been accepted and then Disconnect with the payload bye, and waits for it to end,
+// which the deadline until bounds. It tells whether the Disconnect was handed to the socket.
+func (s *sender) close(bye []byte, until time.Time) (said bool) {
 	s.mu.Lock()
 	s.closing, s.bye, s.until = true, bye, until
 	s.startLocked()
 	s.mu.Unlock()
 	s.conn.SetWriteDeadline(until)
+	s.writers.Wait()
+	return s.said
 }
 
 // drop throws away what has been accepted and not been sent.
@@ -155,6 +161,7 @@ func (s *sender) writeLoop() {
 			s.batch[i] = nil
 		}
 		s.batch = s.batch[:0]
+		s.said = s.parting && err == nil
 		if err != nil {
 			s.failed(err)
 			s.mu.Lock()
@@ -189,7 +196,7 @@ func (s *sender) takeLocked() bool {
 	s.takeLanesLocked()
 	if len(s.batch) == 0 && s.closing && s.bye != nil {
 		s.batch = append(s.batch, s.frame(codeDisconnect, s.bye))
-		s.bye, s.dead = nil, true
+		s.bye, s.dead, s.parting = nil, true, true
 	}
 	return len(s.batch) > 0
 }
@@ -266,7 +273,7 @@ func (s *sender) takeTurnLocked(o *outbox) (taken int) {
 	for o.segments.len() > 0 && taken+len((*o.segments.first()).B) <= o.deficit {
 		b := o.segments.pop()
 		taken += len(b.B)
-		o.releaseLocked(int64(len(b.B)))
+		o.releaseLocked(int64(cap(b.B)))
 		s.batch = append(s.batch, b)
 	}
 	o.deficit -= taken

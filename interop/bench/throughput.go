@@ -19,6 +19,10 @@ func oneWay(size, protos, writers int) func(variant, options) (sample, error) {
 		if size >= 1<<20 {
 			s["keccak_mb_s"] = keccakSpeed(o.dur / 4)
 		}
+		least, err := floor(size, o.dur/4)
+		if err != nil {
+			return nil, err
+		}
 		counters := make([]counter, protos)
 		var ps []proto
 		for i := range protos {
@@ -57,6 +61,7 @@ func oneWay(size, protos, writers int) func(variant, options) (sample, error) {
 		s["mb_s"] = s["msg_s"] * float64(size) / 1e6
 		s["allocs"] = float64(m1.mallocs-m0.mallocs) / n
 		s["cpu_us"] = (m1.cpu - m0.cpu).Seconds() * 1e6 / n
+		s["floor_us"], s["floor"] = least, least/s["cpu_us"]
 		if k := s["keccak_mb_s"]; k > 0 {
 			s["keccak"] = s["mb_s"] / k
 		}
