@@ -35,6 +35,7 @@ type inbox struct {
 	ledger *Ledger
 	space  chan struct{} // signalled when there is room and the reader waits; capacity 1, never closed
 
+	// Guarded by mu.
 	mu       sync.Mutex
 	arrived  sync.Cond // signalled on arrival and on the end
 	queue    ring[*Message]

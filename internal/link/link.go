@@ -7,7 +7,6 @@ import (
 	"net"
 	"os"
 	"sort"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -53,7 +52,8 @@ type Cause struct {
 	tell bool // the remote is to be told the reason
 }
 
-// Link runs one connection. All methods but Run are safe for concurrent use.
+// Link runs one connection. Its methods are safe for concurrent use, but for Run and those of [Sink], which belong to the
+// reader.
 type Link struct {
 	// Static after construction.
 	conn     net.Conn
@@ -63,7 +63,9 @@ type Link struct {
 	recorder trace.Recorder
 	id       trace.Link
 	ending   chan struct{} // closed by whoever sets cause
+	started  time.Time
 
+	// Atomic, for anybody.
 	cause    atomic.Pointer[Cause] // set once: the first cause stays
 	writeErr atomic.Pointer[error] // why writing failed, while the reader looks for what the remote has to say about it
 	running  atomic.Int32          // lanes that have not been stopped
@@ -71,9 +73,8 @@ type Link struct {
 	rtt      atomic.Int64 // ns
 	minRTT   atomic.Int64 // ns
 	pingSent atomic.Int64 // ns since started; 0 when no ping is unanswered
-	started  time.Time
 
-	send sender
+	send sender // has its own owners
 
 	// Owned by the reader.
 	in        Input
@@ -86,7 +87,6 @@ type Link struct {
 	toWake    []*Lane
 	sinceWake int
 	event     trace.Message // reused for every message that is recorded
-	endOnce   sync.Once
 }
 
 // New returns a link that carries messages once Run is called. Lanes must be in the order of their offsets.

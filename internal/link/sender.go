@@ -33,8 +33,10 @@ type sender struct {
 	pinged  func(time.Time) // called by the writer, without a lock, before a ping is handed to the socket
 	writers sync.WaitGroup  // at most one writer, which whoever ends the link waits for
 
+	// Counted by the writer, read by anybody.
 	bytesOut atomic.Uint64 // on the wire
 
+	// Guarded by mu.
 	mu      sync.Mutex
 	fresh   ring[*outbox] // lanes that had nothing to send until now; they go first
 	ready   ring[*outbox] // the other lanes, in the order of their turns
@@ -150,12 +152,11 @@ func (s *sender) refuse(err error, lanes ...*Lane) {
 	}
 }
 
-// writeLoop seals and writes what is queued. When nothing is, it ends, or waits if that has hardly ever been the case.
+// writeLoop seals and writes what is queued. When nothing is, it ends, or waits if it had run out of work just before.
 func (s *sender) writeLoop() {
 	defer s.writers.Done()
 	for s.take() {
 		err := s.write()
-		s.yield()
 		for i, b := range s.batch {
 			b.Free()
 			s.batch[i] = nil
@@ -169,6 +170,7 @@ func (s *sender) writeLoop() {
 			s.mu.Unlock()
 			return
 		}
+		s.yield()
 	}
 }
 
@@ -201,8 +203,8 @@ func (s *sender) takeLocked() bool {
 	return len(s.batch) > 0
 }
 
-// stayLocked waits for something to do if there has hardly ever been nothing lately. It returns false when the writer
-// must end.
+// stayLocked waits for something to do if the writer had run out of work less than busyGap before. It returns false when
+// the writer must end.
 func (s *sender) stayLocked() bool {
 	now := time.Now()
 	busy := now.Sub(s.idle) < busyGap
