@@ -251,7 +251,7 @@ func explainHandshakeError(err error) error {
 	switch {
 	case errors.Is(err, rlpx.ErrHandshake):
 		return fmt.Errorf("what answered is not the node of this key, or no devp2p node: %w", err)
-	case errors.As(err, &network) && network.Timeout():
+	case errors.Is(err, net.ErrClosed), errors.As(err, &network) && network.Timeout():
 		return fmt.Errorf("the node accepted the connection but did not answer the handshake: is it a devp2p port? (%w)", err)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &network):
 		return fmt.Errorf("the node closed the connection during the handshake: is the node key in the enode right? (%w)", err)

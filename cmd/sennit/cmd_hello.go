@@ -22,8 +22,8 @@ leave. Shows the client name, the p2p version, the capabilities, what both
 sides share, or the exact reason for which the node refused. No protocol runs.
 
 A node may refuse whoever shares nothing with it as useless, so much is offered
-unless --cap says what: bzz/8, eth/63 to eth/72, hive/8, shh/6, snap/1 and
-stream/8.
+unless --cap says what: bzz/8, eth/63 to eth/72, hive/8, sennit/1, shh/6, snap/1
+and stream/8.
 
 Exit status: 0 if the node answered, 1 if it refused with a reason, 2 if it
 could not be reached, did not answer as a node, or the command line is wrong.`
@@ -58,6 +58,9 @@ func newHello() *cobra.Command {
 				if cfg.PrivateKey, err = nodekey.Load(keyFile); err != nil {
 					return usageError(fmt.Errorf("--key: %w", err))
 				}
+			}
+			if timeout <= 0 {
+				return usageError(fmt.Errorf("--timeout: %v is no time to wait, want more than 0", timeout))
 			}
 			ctx, cancel := context.WithTimeoutCause(cmd.Context(), timeout, fmt.Errorf("no answer in %v", timeout))
 			defer cancel()

@@ -79,6 +79,9 @@ func completeWith(cmd *cobra.Command, flag string, values []string) {
 
 // runNode runs a node until the command's context ends.
 func runNode(cmd *cobra.Command, c *config.Config) error {
+	if err := c.Check(); err != nil {
+		return usageError(err)
+	}
 	logger, err := c.Node.Logger(cmd.ErrOrStderr())
 	if err != nil {
 		return usageError(err)

@@ -36,7 +36,7 @@ func (s Settings) Options(out io.Writer) (Options, error) {
 	switch {
 	case err != nil:
 		return Options{}, err
-	case s.Seconds <= 0 || s.Seconds > 3600:
+	case !(s.Seconds > 0 && s.Seconds <= 3600): // this way round for what is not a number
 		return Options{}, errors.New("--seconds: want more than 0 and at most 3600")
 	}
 	return Options{

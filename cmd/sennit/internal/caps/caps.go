@@ -51,6 +51,7 @@ var known = []Cap{
 	{"eth", 72, 22},
 	{"hive", 8, 2},
 	{"pss", 2, 1},
+	{"sennit", 1, 2},
 	{"shh", 5, 64},
 	{"shh", 6, 128},
 	{"snap", 1, 8},
@@ -59,7 +60,7 @@ var known = []Cap{
 }
 
 // Offer returns the capabilities `sennit hello` offers unless told otherwise: the public protocols of Ethereum, Whisper
-// and Swarm that a node can be found to speak.
+// and Swarm that a node can be found to speak, and that of `sennit run`.
 func Offer() []p2p.Cap {
 	var offer []p2p.Cap
 	for _, c := range known {

@@ -32,6 +32,12 @@ var ErrTooOpen = errors.New("key file is open to others")
 // Load reads the key in file. It refuses a file with any permission for group or others (not on Windows, where the mode
 // does not tell), because whoever reads the key can be this node.
 func Load(file string) (*ecdsa.PrivateKey, error) {
+	// To open a pipe would wait for somebody to write to it.
+	if info, err := os.Stat(file); err != nil {
+		return nil, err
+	} else if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("key file %s is not a regular file", file)
+	}
 	f, err := os.Open(file)
 	if err != nil {
 		return nil, err

@@ -112,3 +112,9 @@ func TestDirectoryIsNotAKey(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+func TestWhatIsNoFileIsRefusedWithoutBeingOpened(t *testing.T) {
+	if _, err := Load(t.TempDir()); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+		t.Errorf("a directory: %v", err)
+	}
+}
