@@ -19,8 +19,8 @@ const (
 	busyGap = 5 * time.Millisecond
 	// workTime is for how long reader and writer work before they let others run: the scheduler would give them 10 ms.
 	workTime = time.Millisecond
-	// restTime is how long a read takes that had to wait.
-	restTime = 20 * time.Microsecond
+	// restTime is how long a read takes that had to wait; one that did not is a system call.
+	restTime = 5 * time.Microsecond
 )
 
 // sender is the sending half of a link: the outboxes of all lanes, the control messages owed, and the writer.
@@ -155,6 +155,7 @@ func (s *sender) refuse(err error, lanes ...*Lane) {
 // writeLoop seals and writes what is queued. When nothing is, it ends, or waits if it had run out of work just before.
 func (s *sender) writeLoop() {
 	defer s.writers.Done()
+	s.yielded = time.Now()
 	for s.take() {
 		err := s.write()
 		for i, b := range s.batch {
