@@ -23,7 +23,7 @@ type Assembly struct {
 	kept    bool           // the message is still wanted
 	size    int            // bytes that will come
 	got     int            // bytes that came
-	start0  int            // place in buf of the first byte not yet handed out
+	next    int            // place in buf of the first byte not yet handed out
 	end     int            // place in buf behind the last byte
 	charged int            // what memory has been charged
 }
@@ -38,7 +38,7 @@ func (a *Assembly) start(first []byte, size int) error {
 	}
 	if a.kept {
 		a.end = copy(a.buf.B, first)
-		a.start0 = a.end
+		a.next = a.end
 	}
 	return nil
 }
@@ -57,8 +57,8 @@ func (a *Assembly) room() ([]byte, error) {
 		if a.buf == nil {
 			a.buf = buffer.Get(busyRead)
 		}
-		a.end = copy(a.buf.B, a.buf.B[a.start0:a.end])
-		a.start0 = 0
+		a.end = copy(a.buf.B, a.buf.B[a.next:a.end])
+		a.next = 0
 	}
 	return a.buf.B[a.end:min(len(a.buf.B), a.end+readPiece, a.end+a.missing())], nil
 }
@@ -73,13 +73,13 @@ func (a *Assembly) more(to int) error {
 	a.buf, a.kept, a.charged = b, b != nil, to
 	if b == nil {
 		a.buf, a.charged = nil, 0
-		if a.end > a.start0 {
+		if a.end > a.next {
 			a.buf = buffer.Get(busyRead)
-			a.end = copy(a.buf.B, old.B[a.start0:a.end])
+			a.end = copy(a.buf.B, old.B[a.next:a.end])
 		} else {
 			a.end = 0
 		}
-		a.start0 = 0
+		a.next = 0
 	} else if old != nil {
 		copy(b.B, old.B[:a.end])
 	}
@@ -95,9 +95,9 @@ func (a *Assembly) more(to int) error {
 func (a *Assembly) filled(n int) []byte {
 	a.got += n
 	a.end += n
-	whole := a.start0 + (a.end-a.start0)&^15
-	p := a.buf.B[a.start0:whole]
-	a.start0 = whole
+	whole := a.next + (a.end-a.next)&^15
+	p := a.buf.B[a.next:whole]
+	a.next = whole
 	return p
 }
 
