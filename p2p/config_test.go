@@ -59,6 +59,7 @@ NoDial = true
 EnableMsgEvents = true
 MemoryBudget = 1073741824
 LegacyHandshake = true
+NoLanes = true
 `
 
 const emptyDocument = `MaxPeers = 0
