@@ -1,7 +1,6 @@
 package p2p
 
 import (
-	"crypto/ecdsa"
 	"errors"
 	"io"
 	"net"
@@ -9,7 +8,6 @@ import (
 	"time"
 
 	"github.com/ethereum/go-ethereum/p2p/enode"
-	"github.com/ethereum/go-ethereum/p2p/netutil"
 
 	"github.com/sennit-net/sennit/p2p/rlpx"
 	"github.com/sennit-net/sennit/trace"
@@ -142,17 +140,3 @@ func (b *boundedFD) readAsPlain() bool {
 type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
-
-// nodeOf returns the node of an inbound connection: all we know is its key and where it comes from. The ports are those
-// of the connection, as in go-ethereum, so they are not where the node listens.
-func nodeOf(fd net.Conn, key *ecdsa.PublicKey) *enode.Node {
-	var port int
-	if tcp, ok := fd.RemoteAddr().(*net.TCPAddr); ok {
-		port = tcp.Port
-	}
-	ip := netutil.AddrAddr(fd.RemoteAddr())
-	if !ip.IsValid() {
-		return enode.NewV4(key, nil, port, port)
-	}
-	return enode.NewV4(key, ip.AsSlice(), port, port)
-}

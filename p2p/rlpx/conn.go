@@ -111,11 +111,7 @@ func (c *Conn) InitWithSecrets(sec Secrets) {
 
 // install makes the two halves of the frame codec.
 func (c *Conn) install(sec Secrets) error {
-	opener, err := frame.NewOpener(sec.AES, sec.MAC, sec.IngressMAC)
-	if err != nil {
-		return err
-	}
-	sealer, err := frame.NewSealer(sec.AES, sec.MAC, sec.EgressMAC)
+	sealer, opener, err := frame.NewPair(sec.AES, sec.MAC, sec.EgressMAC, sec.IngressMAC)
 	if err != nil {
 		return err
 	}

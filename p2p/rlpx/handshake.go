@@ -123,8 +123,8 @@ func (c *Conn) receive(local *identity) (Secrets, error) {
 
 // authentic is an auth packet that was found good.
 type authentic struct {
-	packet            []byte
-	plain             bool // it had the form from before EIP-8
+	packet            []byte // valid until the next fill
+	plain             bool   // it had the form from before EIP-8
 	static, ephemeral point
 	nonce             [secretSize]byte
 }
@@ -154,7 +154,7 @@ func (c *Conn) readAuth(local *identity) (*authentic, error) {
 // readPlainAuth reads a packet in the form from before EIP-8. It returns nil if the remote sent something else, of which
 // nothing has been consumed then.
 func (c *Conn) readPlainAuth(local *identity) (*authentic, error) {
-	if err := c.in.fill(prefixSize, handshakeBuffer); err != nil {
+	if err := c.in.fill(prefixSize); err != nil {
 		return nil, err
 	}
 	// A plain packet starts with a point. The size in an EIP-8 packet may start with the same byte, but is then at least
@@ -162,7 +162,7 @@ func (c *Conn) readPlainAuth(local *identity) (*authentic, error) {
 	if c.in.unread()[0] != uncompressed {
 		return nil, nil
 	}
-	if err := c.in.fill(plainAuthSize, handshakeBuffer); err != nil {
+	if err := c.in.fill(plainAuthSize); err != nil {
 		return nil, err
 	}
 	text, ok := eciesOpen(c.in.unread()[:plainAuthSize], &local.secret, nil)
@@ -175,7 +175,7 @@ func (c *Conn) readPlainAuth(local *identity) (*authentic, error) {
 	if !ok || !valid {
 		return nil, ErrHandshake
 	}
-	a.packet, a.plain = append([]byte(nil), c.in.take(plainAuthSize)...), true
+	a.packet, a.plain = c.in.take(plainAuthSize), true
 	return a, nil
 }
 
@@ -191,7 +191,7 @@ func (b *authBody) verify(local *identity) (*authentic, bool) {
 type exchange struct {
 	shared                         [secretSize]byte // Diffie-Hellman secret of the two ephemeral keys
 	initiatorNonce, recipientNonce [secretSize]byte
-	auth, ack                      []byte // packets as they were on the wire
+	auth, ack                      []byte // packets as they were on the wire, the remote's valid until the next fill
 }
 
 // initiatorSecrets derives the secrets as the initiator sees them.

@@ -124,19 +124,20 @@ func sealPlainAck(b *ackBody, r *keyPair, to point) []byte {
 	return packet
 }
 
-// readPacket reads an EIP-8 packet, prefix included. A size beyond the limit is refused before memory is taken for it.
+// readPacket reads an EIP-8 packet, prefix included, which is valid until the next fill. A size beyond the limit is refused
+// before memory is taken for it.
 func readPacket(in *input) ([]byte, error) {
-	if err := in.fill(prefixSize, handshakeBuffer); err != nil {
+	if err := in.fill(prefixSize); err != nil {
 		return nil, err
 	}
 	size := int(binary.BigEndian.Uint16(in.unread()))
 	if size > maxPacketSize {
 		return nil, ErrHandshake
 	}
-	if err := in.fill(prefixSize+size, handshakeBuffer); err != nil {
+	if err := in.fill(prefixSize + size); err != nil {
 		return nil, err
 	}
-	return append([]byte(nil), in.take(prefixSize+size)...), nil
+	return in.take(prefixSize + size), nil
 }
 
 // openPacket decrypts an EIP-8 packet.
