@@ -59,7 +59,7 @@ type helloConn interface {
 	Read() (code uint64, data []byte, wireSize int, err error)
 	Write(code uint64, data []byte) (uint32, error)
 	SetSnappy(bool)
-	SetReadDeadline(time.Time) error
+	SetDeadline(time.Time) error
 	SetWriteDeadline(time.Time) error
 }
 
@@ -81,9 +81,7 @@ func (e *refusedError) Unwrap() error { return e.reason }
 // and clears them at the end. The error, when it is a Disconnect, unwraps to a DiscReason. How large a frame may come
 // instead of a Hello is up to what conn reads from: a boundedFD.
 func exchangeHello(conn helloConn, ours *hello, timeout time.Duration) (*hello, error) {
-	deadline := time.Now().Add(timeout)
-	conn.SetReadDeadline(deadline)
-	conn.SetWriteDeadline(deadline)
+	conn.SetDeadline(time.Now().Add(timeout))
 	payload, err := rlp.EncodeToBytes(ours)
 	if err != nil {
 		return nil, fmt.Errorf("encoding our Hello: %w", err)
@@ -96,8 +94,7 @@ func exchangeHello(conn helloConn, ours *hello, timeout time.Duration) (*hello, 
 	if err != nil {
 		return nil, err
 	}
-	conn.SetReadDeadline(time.Time{})
-	conn.SetWriteDeadline(time.Time{})
+	conn.SetDeadline(time.Time{})
 	conn.SetSnappy(theirs.Version >= snappyProtocolVersion)
 	return theirs, nil
 }

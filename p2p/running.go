@@ -107,7 +107,8 @@ func (r *runningServer) startListener() error {
 	if r.cfg.ListenAddr == "" {
 		return nil
 	}
-	l, err := net.Listen("tcp", r.cfg.ListenAddr)
+	lc := net.ListenConfig{KeepAlive: tcpKeepAlive}
+	l, err := lc.Listen(r.ctx, "tcp", r.cfg.ListenAddr)
 	if err != nil {
 		return err
 	}
