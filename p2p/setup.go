@@ -150,6 +150,7 @@ func (r *runningServer) answerHandshake(c *conn, h *halfOpen, deadline time.Time
 	}
 	c.rlpx = rlpx.NewConn(c.bounded, nil)
 	c.rlpx.AcceptLegacy(plain)
+	c.rlpx.DelayAck(true) // whatever comes next, Hello or a refusal, is written at once
 	if h != nil {
 		if err := h.takeSlot(r.ctx, deadline); err != nil {
 			return nil, err

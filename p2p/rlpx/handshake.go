@@ -12,7 +12,7 @@ import (
 // Handshake exchanges keys with the remote and returns its static public key: dialDest for an initiator, for a recipient
 // the key that the remote proved to own. Prv is the local static key. Frames can be read and written afterwards.
 //
-// It sends and receives exactly one packet. It sets no deadline, which is the caller's to do. An error, [ErrHandshake],
+// It sends and receives exactly one packet; see DelayAck for when. It sets no deadline, which is the caller's to do. An error, [ErrHandshake],
 // [ErrBadKey], [ErrHandshakeDone], [ErrDetached] or one of the network connection, leaves the Conn without secrets and
 // fit only to be closed.
 func (c *Conn) Handshake(prv *ecdsa.PrivateKey) (*ecdsa.PublicKey, error) {
@@ -108,7 +108,9 @@ func (c *Conn) receive(local *identity) (Secrets, error) {
 	} else {
 		ackPacket = sealPacket(ackBodySize, ack.encode, ephemeral, auth.static)
 	}
-	if _, err := c.conn.Write(ackPacket); err != nil {
+	if c.delayAck {
+		c.ack = ackPacket
+	} else if _, err := c.conn.Write(ackPacket); err != nil {
 		return Secrets{}, err
 	}
 	x := exchange{

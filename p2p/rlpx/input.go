@@ -3,9 +3,9 @@ package rlpx
 import "io"
 
 const (
-	// firstBuffer is the room to start with: for a handshake packet and most Hellos. A connection that never says a word
+	// firstBuffer is the room to start with: for an ack with most Hellos behind it. A connection that never says a word
 	// should cost little, and neither should one that is taken apart after its Hello.
-	firstBuffer = 512
+	firstBuffer = 1 << 10
 	// readBuffer is the room for frames on a busy connection: small ones are read many at a time, and opened where they
 	// are.
 	readBuffer = 16 << 10
