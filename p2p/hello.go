@@ -10,14 +10,16 @@ import (
 	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/ethereum/go-ethereum/p2p/enode"
 	"github.com/ethereum/go-ethereum/rlp"
+
+	"github.com/sennit-net/sennit/internal/frame"
 )
 
-// Message codes of devp2p itself; those below baseProtocolLength that are not listed are ignored.
+// Message codes of devp2p itself.
 const (
-	helloMsg = 0x00
-	discMsg  = 0x01
-	pingMsg  = 0x02
-	pongMsg  = 0x03
+	helloMsg = frame.CodeHello
+	discMsg  = frame.CodeDisconnect
+	pingMsg  = frame.CodePing
+	pongMsg  = frame.CodePong
 )
 
 const (
@@ -25,9 +27,6 @@ const (
 	snappyProtocolVersion = 5       // the version from which payloads are compressed (EIP-706)
 	maxHelloSize          = 2 << 10 // of a Hello's payload, in bytes
 )
-
-// emptyList is the payload of Ping and Pong. It must not be changed.
-var emptyList = []byte{0xc0}
 
 // hello is the payload of the first message each side sends (rlpx.md, "Hello (0x00)").
 type hello struct {

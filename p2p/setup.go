@@ -128,7 +128,7 @@ func (r *runningServer) handshake(c *conn, dest *enode.Node, h *halfOpen) error 
 		return nil
 	}
 	key, err := r.answerHandshake(c, h, deadline, r.cfg.LegacyHandshake)
-	if errors.Is(err, errAuthIncomplete) && c.bounded.readAsPlain() {
+	if errors.Is(err, errAuthIncomplete) && c.bounded.plain {
 		h.leaveSlot()
 		key, err = r.answerHandshake(c, h, deadline, false)
 	}

@@ -159,9 +159,9 @@ func (c *Conn) readPlainAuth(local *identity) (*authentic, error) {
 	if err := c.in.fill(prefixSize); err != nil {
 		return nil, err
 	}
-	// A plain packet starts with a point. The size in an EIP-8 packet may start with the same byte, but is then at least
-	// 0x0400: waiting for 307 bytes waits for none that the remote does not send.
-	if c.in.unread()[0] != uncompressed {
+	// The size in an EIP-8 packet may start with the same byte, but is then at least 0x0400: waiting for 307 bytes waits for
+	// none that the remote does not send.
+	if _, plain := AuthSize([2]byte(c.in.unread()), true); !plain {
 		return nil, nil
 	}
 	if err := c.in.fill(plainAuthSize); err != nil {

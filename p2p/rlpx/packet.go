@@ -26,6 +26,23 @@ const (
 	handshakeVersion = 4
 )
 
+// MaxPacketSize is the length in bytes of the longest handshake packet that is read (EIP-8 sets no limit; go-ethereum has
+// the same).
+const MaxPacketSize = prefixSize + maxPacketSize
+
+// AuthSize returns the length in bytes of the auth packet that starts with begin, for who wants to wait for all of it before
+// the handshake. It is what the remote claims, and may be beyond [MaxPacketSize].
+//
+// If the recipient accepts legacy packets, one that may have that form counts as such: they have no size, and start with
+// the first byte of a point, as the sizes from 0x0400 to 0x04ff do. Plain then says so. Such a packet may turn out to be a
+// longer one in the usual form.
+func AuthSize(begin [2]byte, legacy bool) (size int, plain bool) {
+	if legacy && begin[0] == uncompressed {
+		return plainAuthSize, true
+	}
+	return prefixSize + int(binary.BigEndian.Uint16(begin[:])), false
+}
+
 // authBody is what an initiator says. The version that follows in an EIP-8 packet, and all that may follow that, has no
 // meaning and is ignored.
 type authBody struct {
