@@ -19,6 +19,7 @@ var table = []row{
 	{tree: "internal/frame", foreign: []string{geth + "/crypto", "golang.org/x/crypto"}},
 	{tree: "internal/buffer"},
 	{tree: "trace", foreign: []string{geth + "/p2p/enode"}},
+	{tree: "internal/shape"}, // for tests and benchmarks only
 
 	// Floors 1 to 3: connection, link, public API.
 	{tree: "p2p/rlpx", own: []string{"internal/frame", "internal/buffer", "trace"}, foreign: dependencies},
