@@ -19,7 +19,12 @@ type pacer struct {
 	rate  int
 	queue time.Duration // what may wait to be sent, as the time that takes
 	free  time.Time     // when everything so far has been sent
+	late  time.Duration // how far free may lie back: lateness, if the last read left more to read
 }
+
+// lateness is how long the proxy may wait for a processor while there is something to send, before that costs the link
+// some of its rate.
+const lateness = 20 * time.Millisecond
 
 func newPacer(d Direction) pacer {
 	p := pacer{rate: d.Rate}
@@ -41,10 +46,14 @@ func (p *pacer) takes(n int) time.Duration {
 	return time.Duration(float64(n) / float64(p.rate) * float64(time.Second))
 }
 
-// send returns when n bytes that come now have been sent.
-func (p *pacer) send(now time.Time, n int) time.Time {
-	if p.free.Before(now) {
-		p.free = now
+// send returns when n bytes that are read now have been sent; more says that there is more to read already.
+func (p *pacer) send(now time.Time, n int, more bool) time.Time {
+	if earliest := now.Add(-p.late); p.free.Before(earliest) {
+		p.free = earliest
+	}
+	p.late = 0
+	if more {
+		p.late = lateness
 	}
 	p.free = p.free.Add(p.takes(n))
 	return p.free
@@ -114,7 +123,7 @@ func pass(dst, src net.Conn, d Direction, count *atomic.Int64, stop <-chan struc
 		got, err := src.Read(buf[:size])
 		if got > 0 {
 			count.Add(int64(got))
-			way <- chunk{buf[:got], pace.send(time.Now(), got).Add(d.Delay)}
+			way <- chunk{buf[:got], pace.send(time.Now(), got, got == size).Add(d.Delay)}
 		}
 		if err != nil {
 			end = err

@@ -242,6 +242,27 @@ func TestATargetThatRefusesEndsTheConnection(t *testing.T) {
 	}
 }
 
+func TestALinkThatIsBusyMakesUpForTimeItWasNotRead(t *testing.T) {
+	start := time.Now()
+	for _, tt := range []struct {
+		name string
+		gap  time.Duration // after a first chunk of a millisecond
+		more bool          // there was more to read
+		want time.Duration // when a second one has been sent
+	}{
+		{"read in time", time.Millisecond, true, 2 * time.Millisecond},
+		{"read late", 11 * time.Millisecond, true, 2 * time.Millisecond},
+		{"read far too late", time.Second, true, time.Second + time.Millisecond - lateness},
+		{"nothing to read", 11 * time.Millisecond, false, 12 * time.Millisecond},
+	} {
+		p := newPacer(Direction{Rate: 1_000_000})
+		p.send(start, 1000, tt.more)
+		if got := p.send(start.Add(tt.gap), 1000, false).Sub(start); got != tt.want {
+			t.Errorf("%s: sent after %v, not %v", tt.name, got, tt.want)
+		}
+	}
+}
+
 func TestDirectionsThatMakeNoSenseAreRefused(t *testing.T) {
 	for _, d := range []Direction{{Rate: -1}, {Delay: -1}, {Queue: -1}} {
 		if _, err := Listen("127.0.0.1:1", Direction{}, d); err == nil || !strings.Contains(err.Error(), "down") {

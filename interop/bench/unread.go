@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"runtime"
 	"sync/atomic"
 	"time"
@@ -98,6 +99,9 @@ func pingBesideUnread(v variant, o options) (sample, error) {
 	s["of_idle"] = s["p99_us"] / idle["p99_us"]
 	s["idle_p99_us"] = idle["p99_us"]
 	s["grown_kib"] = max(0, heapNow()-before) / 1024
+	if s["trips"] == 0 { // the pings that wait are what it grew by
+		s["grown_kib"] = math.NaN()
+	}
 
 	stop.Store(true)
 	close(d.hear)

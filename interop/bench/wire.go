@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -22,27 +23,38 @@ const (
 	largeBulk  = 4 << 20
 )
 
-// bytesOnWire counts what passes between the sockets while one protocol sends small messages as fast as they go. TCP's and
-// IP's own headers are not in it.
+// bytesOnWire counts what passes between the sockets while one protocol sends small messages as fast as they go, to the last
+// of them. TCP's and IP's own headers are not in it.
 func bytesOnWire(v variant, o options) (sample, error) {
 	var got counter
 	p, err := v.link(v, through(shape.Direction{}), []proto{{name: "flow", dialer: stack.Sink, listener: got.count}})
 	if err != nil {
 		return nil, err
 	}
-	var stop atomic.Bool
-	var wg sync.WaitGroup
-	wg.Go(func() { write(p.Dialer["flow"].RW, random(wireSize), &stop) })
-	time.Sleep(o.warm)
-	n0 := got.n.Load()
+	defer p.close()
+	time.Sleep(o.warm) // what belongs to the link's beginning has passed
 	up0, down0 := p.wire.Counts()
-	time.Sleep(o.dur)
-	n := float64(got.n.Load() - n0)
+	timer := time.NewTimer(o.dur)
+	defer timer.Stop()
+	payload := random(wireSize)
+	r := bytes.NewReader(payload)
+	n := 0
+	for done := false; !done; n++ {
+		r.Reset(payload)
+		if err := p.Dialer["flow"].RW.Write(0, wireSize, r); err != nil {
+			return nil, err
+		}
+		select {
+		case <-timer.C:
+			done = true
+		default:
+		}
+	}
+	if err := got.reach(n, "messages arrived"); err != nil {
+		return nil, err
+	}
 	up, down := p.wire.Counts()
-	stop.Store(true)
-	p.close()
-	wg.Wait()
-	return sample{"bytes": float64(up-up0) / n, "back": float64(down-down0) / n}, nil
+	return sample{"bytes": float64(up-up0) / float64(n), "back": float64(down-down0) / float64(n)}, nil
 }
 
 // pingOnSlowLink measures round trips beside bulk on a link that is slow both ways.
