@@ -42,6 +42,7 @@ type sender struct {
 	fresh    ring[*outbox] // lanes that had nothing to send until now; they go first
 	ready    ring[*outbox] // the other lanes, in the order of their turns
 	running  bool          // a writer works
+	inPlace  bool          // it is a goroutine that has called Lane.Write
 	waiting  bool          // a writer waits on wake for running or leaving
 	leaving  bool          // a writer that waits is to end
 	wake     sync.Cond     // on mu
@@ -64,17 +65,57 @@ type sender struct {
 	yielded  time.Time        // when others could last run
 }
 
-// enqueueLocked queues an encoded message, for which some bytes have been reserved, and sees to it that a writer runs.
-func (s *sender) enqueueLocked(o *outbox, e *encoded, reserved int64) {
+// enqueueLocked queues an encoded message, for which some bytes have been reserved, and sees to it that a writer runs. With
+// inPlace that is the caller if nothing else is to be written: it must call writeInPlace then, as it is told.
+func (s *sender) enqueueLocked(o *outbox, e *encoded, reserved int64, inPlace bool) (write bool) {
 	o.releaseLocked(reserved - o.putLocked(e))
 	if o.starved {
-		return
+		return false
 	}
 	if !o.queued {
 		o.queued = true
 		s.fresh.push(o)
 	}
+	if inPlace && !s.running && !s.dead && !s.closing {
+		s.running, s.inPlace = true, true
+		s.writers.Add(1)
+		return true
+	}
 	s.startLocked()
+	return false
+}
+
+// writeInPlace writes one batch, and leaves what has come meanwhile to a writer of its own.
+func (s *sender) writeInPlace() {
+	defer s.writers.Done()
+	s.mu.Lock()
+	taken := s.takeLocked()
+	s.mu.Unlock()
+	if taken && !s.writeBatch() {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.running, s.inPlace = false, false
+	if s.pendingLocked() {
+		s.startLocked()
+	}
+}
+
+// pendingLocked tells whether there is something to be sent. Lanes that turn out to have nothing leave the round.
+func (s *sender) pendingLocked() bool {
+	if s.fresh.len() > 0 || s.owed.owed > 0 || s.owed.ping || s.owed.bye || len(s.owed.credits) > 0 {
+		return true
+	}
+	for s.ready.len() > 0 {
+		o := *s.ready.first()
+		if o.segments.len() > 0 {
+			return true
+		}
+		s.ready.pop()
+		o.deficit, o.queued = 0, false
+	}
+	return false
 }
 
 func (s *sender) startLocked() {
@@ -210,25 +251,32 @@ func (s *sender) writeLoop() {
 	defer s.writers.Done()
 	s.yielded = time.Now()
 	for s.take() {
-		err := s.write()
-		for i, b := range s.batch {
-			b.Free()
-			s.batch[i] = nil
-		}
-		s.batch = s.batch[:0]
-		s.said = s.say.bye && err == nil
-		if err != nil {
-			s.failed(err)
-			s.mu.Lock()
-			s.dead, s.running = true, false
-			s.mu.Unlock()
+		if !s.writeBatch() {
 			return
 		}
 		s.yield()
 	}
-	if s.said {
+}
+
+// writeBatch seals and writes what has been taken. When that fails nothing is written any more.
+func (s *sender) writeBatch() bool {
+	err := s.write()
+	for i, b := range s.batch {
+		b.Free()
+		s.batch[i] = nil
+	}
+	s.batch = s.batch[:0]
+	if s.said = s.say.bye && err == nil; s.said {
 		s.parted()
 	}
+	if err == nil {
+		return true
+	}
+	s.failed(err)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dead, s.running, s.inPlace = true, false, false
+	return false
 }
 
 // take fills the batch with what goes out next: control messages, then segments of the lanes in turn, about batchSize
@@ -273,13 +321,15 @@ func (s *sender) stayLocked() bool {
 		return false
 	}
 	s.waiting = true
-	for !s.running && !s.leaving && !(byeDue && s.hopeless) {
+	for (!s.running || s.inPlace) && !s.leaving && !(byeDue && s.hopeless) {
 		s.wake.Wait()
 	}
 	s.waiting, s.leaving = false, false
 	s.yielded = time.Now()
-	s.running = s.running || byeDue
-	return s.running
+	if byeDue {
+		s.running = true
+	}
+	return s.running && !s.inPlace
 }
 
 // takeControlLocked takes the control messages that are owed, into one segment.
