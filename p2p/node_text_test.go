@@ -58,6 +58,7 @@ func TestANodeThatCannotBeReadIsExplained(t *testing.T) {
 		"enode://" + strings.Repeat("0", 128) + "@127.0.0.1:1": "not a point",
 		"enr:":                         "nothing follows",
 		"enr:-IS4QHCY+YZb":             `'+' as character 9`,
+		"enr:x":                        "1 characters of base64",
 		testRecord + "==":              "want URL-safe base64",
 		testRecord[:len(testRecord)-8]: "damaged or cut off",
 		strings.Replace(testRecord, "HCCdl8", "HCCdmA", 1):  "signature does not hold",

@@ -2,6 +2,7 @@ package p2p
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"runtime"
 	"sync"
@@ -89,7 +90,7 @@ func (r *runningServer) run() {
 func (r *runningServer) startLocalNode() error {
 	db, err := enode.OpenDB(r.cfg.NodeDatabase)
 	if err != nil {
-		return err
+		return fmt.Errorf("node database %q: %w", r.cfg.NodeDatabase, err)
 	}
 	r.db = db
 	r.local = enode.NewLocalNode(db, r.cfg.PrivateKey)
