@@ -113,7 +113,7 @@ func explainRecord(text string, err error) error {
 	var where base64.CorruptInputError
 	switch {
 	case text == "":
-		return errors.New("nothing follows enr:")
+		return errors.New("nothing follows the prefix enr: of its record")
 	case errors.As(decodeErr, &where) && int(where) < len(text) && !isBase64(text[where]):
 		return fmt.Errorf("its record has %q as character %d, want URL-safe base64: letters, digits, - and _ without =", text[where], int(where)+1)
 	case decodeErr != nil:

@@ -56,7 +56,7 @@ func TestANodeThatCannotBeReadIsExplained(t *testing.T) {
 		"enode://" + key + "@[::1:1":                           "its address",
 		"enode://" + key + ":30303":                            "no @ between",
 		"enode://" + strings.Repeat("0", 128) + "@127.0.0.1:1": "not a point",
-		"enr:":                         "nothing follows",
+		"enr:":                         "nothing follows the prefix",
 		"enr:-IS4QHCY+YZb":             `'+' as character 9`,
 		"enr:x":                        "1 characters of base64",
 		testRecord + "==":              "want URL-safe base64",
