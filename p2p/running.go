@@ -151,7 +151,7 @@ func (r *runningServer) launch(e *peerEntry, matched []matchedProtocol) {
 	if !r.peers.launched(e, p) {
 		p.Disconnect(DiscQuitting)
 	}
-	r.dialer.peerAdded(c.node.ID(), c.seq, c.flags.load())
+	r.dialer.peerAdded(c.id, c.seq, c.flags.load())
 	go r.runPeer(e, p)
 }
 
@@ -168,7 +168,7 @@ func (r *runningServer) runPeer(e *peerEntry, p *Peer) {
 	r.announce(e.conn, PeerEventTypeAdd, nil)
 	cause := p.run()
 	r.peers.remove(e)
-	r.dialer.peerRemoved(e.conn.node.ID(), e.conn.seq)
+	r.dialer.peerRemoved(e.conn.id, e.conn.seq)
 	r.announce(e.conn, PeerEventTypeDrop, cause)
 	r.peers.done(e)
 }
@@ -182,7 +182,7 @@ func (r *runningServer) announce(c *conn, what PeerEventType, cause error) {
 		reason = cause.Error()
 	}
 	r.srv.feed.Send(&PeerEvent{
-		Type: what, Peer: c.node.ID(), Error: reason,
+		Type: what, Peer: c.id, Error: reason,
 		LocalAddress: c.fd.LocalAddr().String(), RemoteAddress: c.fd.RemoteAddr().String(),
 	})
 }
