@@ -209,6 +209,7 @@ func (s *sender) refuse(err error, lanes ...*Lane) {
 func (s *sender) writeLoop() {
 	defer s.writers.Done()
 	s.yielded = time.Now()
+	said := false // in a variable too: when take has returned false, another writer may have begun
 	for s.take() {
 		err := s.write()
 		for i, b := range s.batch {
@@ -216,7 +217,8 @@ func (s *sender) writeLoop() {
 			s.batch[i] = nil
 		}
 		s.batch = s.batch[:0]
-		s.said = s.say.bye && err == nil
+		said = s.say.bye && err == nil
+		s.said = said
 		if err != nil {
 			s.failed(err)
 			s.mu.Lock()
@@ -226,7 +228,7 @@ func (s *sender) writeLoop() {
 		}
 		s.yield()
 	}
-	if s.said {
+	if said {
 		s.parted()
 	}
 }
