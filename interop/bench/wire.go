@@ -144,12 +144,12 @@ func (m *marks) between(start, end time.Time) (first, last mark, err error) {
 }
 
 // shareOfLink returns a run that measures how two protocols share a link that both would fill, one with small and one with
-// large messages.
-func shareOfLink(wire wiring) func(variant, options) (sample, error) {
+// large messages, of which the former has that weight and the latter one.
+func shareOfLink(weight int) func(variant, options) (sample, error) {
 	return func(v variant, o options) (sample, error) {
 		var m marks
-		p, err := v.link(v, wire, []proto{
-			{name: "small", dialer: stack.Sink, listener: m.small.count}, {name: "large", dialer: stack.Sink, listener: m.large}})
+		p, err := v.link(v, fairWire(), []proto{
+			{name: "small", weight: weight, dialer: stack.Sink, listener: m.small.count}, {name: "large", dialer: stack.Sink, listener: m.large}})
 		if err != nil {
 			return nil, err
 		}
