@@ -244,18 +244,17 @@ func (f *lanesFraming) Receive(in *Input, to Sink) error {
 	}
 }
 
-// frames hands the frames of a record to the sink.
+// frames hands the frames of a record to the sink, and tells it of the end whatever that is: what came in front of a
+// Disconnect or a breach has come.
 func (f *lanesFraming) frames(plain []byte, to Sink) error {
 	parser := lanes.Parse(plain)
 	for {
 		more, err := parser.Next(&f.frame)
-		if err != nil {
-			return err
+		if more {
+			err = to.Frame(&f.frame)
 		}
-		if !more {
-			return to.RecordDone()
-		}
-		if err := to.Frame(&f.frame); err != nil {
+		if !more || err != nil {
+			to.RecordDone()
 			return err
 		}
 	}
