@@ -11,23 +11,28 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// encode returns the RLP of a value. Of a list, ints stand for unsigned integers.
+// encode returns the RLP of a value. In lists, ints stand for unsigned integers.
 func encode(t testing.TB, v any) []byte {
 	t.Helper()
-	if list, ok := v.([]any); ok {
-		list = slices.Clone(list)
-		for i, item := range list {
-			if n, ok := item.(int); ok {
-				list[i] = uint(n)
-			}
-		}
-		v = list
-	}
-	b, err := rlp.EncodeToBytes(v)
+	b, err := rlp.EncodeToBytes(unsigned(v))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return b
+}
+
+func unsigned(v any) any {
+	switch v := v.(type) {
+	case int:
+		return uint(v)
+	case []any:
+		list := make([]any, len(v))
+		for i, item := range v {
+			list[i] = unsigned(item)
+		}
+		return list
+	}
+	return v
 }
 
 func TestEnvelopesComeBackAsTheyWere(t *testing.T) {

@@ -21,7 +21,7 @@ func TestEveryStatusThatNodesSendIsRead(t *testing.T) {
 		{"of a light node", encode(t, []any{6, bits(0), topic[:], true}), status{0, topic, true}},
 		{"of 1.8.15", encode(t, []any{6, bits(0.5), topic[:]}), status{0.5, topic, false}},
 		{"with a version alone", encode(t, []any{6}), status{0, quiet, false}},
-		{"with more than we know", encode(t, []any{6, bits(1), []byte{}, false, []byte("more"), []any{uint(1)}}), status{1, quiet, false}},
+		{"with more than we know", encode(t, []any{6, bits(1), []byte{}, false, []byte("more"), []any{1}}), status{1, quiet, false}},
 		{"our own", encodeStatus(status{0.3, topic, true}), status{0.3, topic, true}},
 	}
 	for _, tt := range tests {
@@ -41,7 +41,7 @@ func TestABadStatusIsRefusedAndTheItemNamed(t *testing.T) {
 		{[]byte{0x06}, "expected List"},
 		{nil, "malformed status"},
 		{encode(t, []any{5, bits(0.2)}), "version 5, want 6"},
-		{encode(t, []any{[]any{uint(6)}}), "version"},
+		{encode(t, []any{[]any{6}}), "version"},
 		{encode(t, []any{6, bits(-1)}), "-1 for proof of work"},
 		{encode(t, []any{6, bits(math.NaN())}), "NaN"},
 		{encode(t, []any{6, bits(math.Inf(1))}), "Inf"},
