@@ -34,9 +34,10 @@ type conn struct {
 	node *enode.Node
 
 	// Known after Hello.
-	version uint64 // of devp2p, as the remote says
-	name    string // as the remote says: any bytes
-	caps    []Cap  // as the remote says
+	version uint64     // of devp2p, as the remote says
+	name    string     // as the remote says: any bytes
+	caps    []Cap      // as the remote says
+	lanes   *laneCodec // nil on RLPx
 }
 
 // link identifies the connection in events; the node is missing before the RLPx handshake.

@@ -52,7 +52,7 @@ func startServer(srv *Server) (*runningServer, error) {
 	r := &runningServer{
 		cfg:      cfg,
 		srv:      srv,
-		hello:    newHello(&cfg.PrivateKey.PublicKey, cfg.Name, capsOf(cfg.Protocols)),
+		hello:    newHello(&cfg.PrivateKey.PublicKey, cfg.Name, cfg.caps()),
 		gate:     newGate(cfg.maxPending()),
 		throttle: newInboundThrottle(cfg.clock),
 		workers:  make(chan struct{}, runtime.GOMAXPROCS(0)),

@@ -69,7 +69,7 @@ func TestHelloTellsWhoAnswered(t *testing.T) {
 	if err := json.Unmarshal([]byte(got.stdout), &report); err != nil || got.status != exitOK {
 		t.Fatalf("%v: %+v", err, got)
 	}
-	if report.Client != "tested" || !cmp.Equal(report.Caps, []string{"aaa/1", "bbb/1"}) || report.RTTSeconds <= 0 {
+	if report.Client != "tested" || !cmp.Equal(report.Caps, []string{"aaa/1", "bbb/1", "lanes/1"}) || report.RTTSeconds <= 0 {
 		t.Errorf("%+v", report)
 	}
 }

@@ -56,6 +56,7 @@ type sender struct {
 	say      control          // control messages of the batch
 	batch    []*buffer.Buffer // taken, to be sealed and written
 	said     bool             // the Disconnect has been handed to the socket
+	pace     pace             // how much of the batch is written at once
 	vector   net.Buffers      // sealed, to be written
 	writing  net.Buffers      // what is left of vector during a write
 	deadline time.Time        // when the write deadline was last moved
@@ -310,7 +311,7 @@ func (s *sender) takeLanesLocked() {
 	if len(s.batch) > 0 {
 		return
 	}
-	for taken := 0; taken < batchSize && s.ready.len() > 0; {
+	for taken := 0; taken < s.pace.bytes && s.ready.len() > 0; {
 		o := s.ready.pop()
 		if o.segments.len() == 0 {
 			o.deficit, o.queued = 0, false
@@ -333,8 +334,8 @@ func (s *sender) nextTurnLocked(o *outbox) {
 
 // takeTurnLocked takes what a lane may send in its turn and returns how many bytes that is.
 func (s *sender) takeTurnLocked(o *outbox) (taken int) {
-	o.deficit += o.quantum
-	for o.segments.len() > 0 && taken+len(o.segments.first().buf.B) <= o.deficit {
+	o.deficit += o.weight * min(quantum, s.pace.bytes)
+	for o.segments.len() > 0 && taken+o.nextSizeLocked(s.pace.bytes) <= o.deficit {
 		next, ok := s.nextSegmentLocked(o)
 		if !ok {
 			o.starved = true
@@ -347,11 +348,16 @@ func (s *sender) takeTurnLocked(o *outbox) (taken int) {
 	return taken
 }
 
-// nextSegmentLocked takes a lane's next segment off its queue, or as much of it as the lane has credit for.
+// nextSegmentLocked takes a lane's next segment off its queue, or as much of it as the lane has credit for and may be
+// handed over at once.
 func (s *sender) nextSegmentLocked(o *outbox) (b *buffer.Buffer, ok bool) {
 	next := o.segments.first()
-	if left := o.granted - o.spent; next.cost > left {
-		head, ok := s.framing.Split(next, left)
+	most := o.granted - o.spent
+	if o.shape.Credit {
+		most = min(most, uint64(s.pace.bytes))
+	}
+	if next.cost > most {
+		head, ok := s.framing.Split(next, most)
 		if !ok {
 			return nil, false
 		}
@@ -389,10 +395,12 @@ func (s *sender) write() error {
 
 // flush writes the vector.
 func (s *sender) flush() (err error) {
-	s.moveDeadline()
+	began := time.Now()
+	s.moveDeadline(began)
 	var n int64
 	switch len(s.vector) {
 	case 0:
+		return nil
 	case 1:
 		var m int
 		m, err = s.conn.Write(s.vector[0])
@@ -404,6 +412,9 @@ func (s *sender) flush() (err error) {
 	clear(s.vector)
 	s.vector = s.vector[:0]
 	s.bytesOut.Add(uint64(n))
+	if s.pace.wrote(int(n), began, time.Now()) {
+		limitUnsent(s.conn, s.pace.unsent())
+	}
 	return err
 }
 
@@ -416,8 +427,7 @@ func (s *sender) yield() {
 }
 
 // moveDeadline gives the coming writes time, but not more than the end of the link does.
-func (s *sender) moveDeadline() {
-	now := time.Now()
+func (s *sender) moveDeadline(now time.Time) {
 	if now.Sub(s.deadline) < deadlineStep {
 		return
 	}

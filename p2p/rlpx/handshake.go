@@ -3,6 +3,7 @@ package rlpx
 import (
 	"crypto/ecdsa"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/subtle"
 
 	"github.com/ethereum/go-ethereum/crypto"
@@ -199,7 +200,9 @@ type exchange struct {
 // initiatorSecrets derives the secrets as the initiator sees them.
 func (x *exchange) initiatorSecrets() Secrets {
 	shared := crypto.Keccak256(x.shared[:], crypto.Keccak256(x.recipientNonce[:], x.initiatorNonce[:]))
-	sec := Secrets{AES: crypto.Keccak256(x.shared[:], shared)}
+	sec := Secrets{AES: crypto.Keccak256(x.shared[:], shared), ephemeral: x.shared, packets: sha256.New()}
+	sec.packets.Write(x.auth)
+	sec.packets.Write(x.ack)
 	sec.MAC = crypto.Keccak256(x.shared[:], sec.AES)
 
 	mac := [secretSize]byte(sec.MAC)
