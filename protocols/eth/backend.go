@@ -5,6 +5,7 @@ import (
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
+	"github.com/ethereum/go-ethereum/params"
 	"github.com/ethereum/go-ethereum/rlp"
 )
 
@@ -66,4 +67,6 @@ type ChainConfig struct {
 	BlockForks []uint64
 	// TimeForks are the times that forks start at, in seconds since 1970, ascending, each once and after GenesisTime.
 	TimeForks []uint64
+	// Params is the configuration that go-ethereum's packages want of the chain; nil if it is not known.
+	Params *params.ChainConfig
 }
