@@ -1,0 +1,165 @@
+package eth
+
+import (
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/core/types"
+	"github.com/ethereum/go-ethereum/rlp"
+)
+
+// ReceiptLister is what a [Backend] may have in addition: receipts as they cross the link from version 69 on, for those that
+// keep them so. The method is under the same rules as those of Backend.
+type ReceiptLister interface {
+	// ReceiptList is the RLP list of a block's receipts, each [type, status or state root, cumulative gas, logs]; nil if they
+	// are unknown.
+	ReceiptList(hash common.Hash) rlp.RawValue
+}
+
+// receiptsRoom is how many bytes the lists of an answer may have from version 70 on: the message around them, with a request
+// id, the flag and the list headers, is to stay within [MaxReceipts70].
+const receiptsRoom = MaxReceipts70 - 64
+
+// answerReceipts is the answer to GetReceipts: the lists of the blocks' receipts in the order of the request, in the form
+// that a version has, up to the first block whose receipts are unknown. From version 70 on the last list may be cut, which
+// incomplete says, and the first one begins with receipt q.First.
+func answerReceipts(b Backend, version uint, q ReceiptsQuery) (lists []rlp.RawValue, incomplete bool) {
+	var a answer
+	for i, hash := range q.Hashes[:min(len(q.Hashes), MaxReceipts)] {
+		list := receiptList(b, version, hash)
+		if list == nil {
+			break
+		}
+		if version < 70 {
+			if !a.add(list) {
+				break
+			}
+			continue
+		}
+		first := uint64(0)
+		if i == 0 {
+			first = q.First
+		}
+		if a.bytes >= SoftAnswer {
+			break
+		}
+		part, cut := receiptPart(list, first, receiptsRoom-a.bytes)
+		if part == nil {
+			break
+		}
+		a.items, a.bytes = append(a.items, part), a.bytes+len(part)
+		if cut {
+			return a.items, true
+		}
+	}
+	return a.items, false
+}
+
+// receiptPart is the list from receipt first on, cut if it has more than room bytes. It is nil if the list has fewer than
+// first receipts, or not even one of those left has room.
+func receiptPart(list rlp.RawValue, first uint64, room int) (part rlp.RawValue, cut bool) {
+	if first == 0 && len(list) <= room {
+		return list, false
+	}
+	content, _, err := rlp.SplitList(list)
+	if err != nil {
+		return nil, false
+	}
+	for ; first > 0; first-- {
+		if _, _, content, err = rlp.Split(content); err != nil || first > 1 && len(content) == 0 {
+			return nil, false
+		}
+	}
+	const head = 4 // bytes before the content of a list below 16 MiB
+	end := 0
+	for rest := content; len(rest) > 0; {
+		_, _, after, err := rlp.Split(rest)
+		if err != nil {
+			return nil, false
+		}
+		if head+len(content)-len(after) > room {
+			cut = true
+			break
+		}
+		rest, end = after, len(content)-len(after)
+	}
+	if cut && end == 0 {
+		return nil, false
+	}
+	return appendList(nil, content[:end]), cut
+}
+
+// receiptList is a block's list of receipts in the form of a version, nil if the receipts are unknown.
+func receiptList(b Backend, version uint, hash common.Hash) rlp.RawValue {
+	if r, ok := b.(ReceiptLister); ok && version >= 69 {
+		return r.ReceiptList(hash)
+	}
+	receipts := b.Receipts(hash)
+	if receipts == nil {
+		return nil
+	}
+	return encodeReceiptList(version, receipts)
+}
+
+// encodeReceiptList encodes a block's receipts in the form of a version.
+func encodeReceiptList(version uint, receipts []*types.Receipt) rlp.RawValue {
+	w := rlp.NewEncoderBuffer(nil)
+	outer := w.List()
+	for _, r := range receipts {
+		if version >= 69 {
+			appendReceipt69(&w, r)
+		} else if err := r.EncodeRLP(&w); err != nil {
+			return nil // a type that go-ethereum's library does not know
+		}
+	}
+	w.ListEnd(outer)
+	return w.ToBytes()
+}
+
+// appendReceipt69 encodes a receipt as [type, status or state root, cumulative gas, logs]: without the bloom filter, which
+// follows from the logs.
+func appendReceipt69(w *rlp.EncoderBuffer, r *types.Receipt) {
+	item := w.List()
+	w.WriteUint64(uint64(r.Type))
+	switch {
+	case len(r.PostState) > 0:
+		w.WriteBytes(r.PostState)
+	case r.Status == types.ReceiptStatusSuccessful:
+		w.WriteUint64(1)
+	default:
+		w.WriteUint64(0)
+	}
+	w.WriteUint64(r.CumulativeGasUsed)
+	logs := w.List()
+	for _, l := range r.Logs {
+		entry := w.List()
+		w.WriteBytes(l.Address[:])
+		topics := w.List()
+		for i := range l.Topics {
+			w.WriteBytes(l.Topics[i][:])
+		}
+		w.ListEnd(topics)
+		w.WriteBytes(l.Data)
+		w.ListEnd(entry)
+	}
+	w.ListEnd(logs)
+	w.ListEnd(item)
+}
+
+// appendList appends the RLP list with a content to dst.
+func appendList(dst, content []byte) []byte {
+	if n := len(content); n < 56 {
+		dst = append(dst, 0xc0+byte(n))
+	} else {
+		size := big4(n)
+		dst = append(append(dst, 0xf7+byte(len(size))), size...)
+	}
+	return append(dst, content...)
+}
+
+// big4 is a number below 2^32 in big endian, without leading zeros.
+func big4(n int) []byte {
+	b := []byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)}
+	for len(b) > 1 && b[0] == 0 {
+		b = b[1:]
+	}
+	return b
+}
