@@ -10,14 +10,6 @@ import (
 // Answers to what peers ask, as section 6 of the protocol has them. They are functions of the Backend and the request alone:
 // no link, no state. An answer is what goes into the message's list; it may be empty, and is sent nevertheless.
 
-// HeaderRanger is what a [Backend] may have in addition: many headers at once, for those that can get them cheaper than one
-// by one. The method is under the same rules as those of Backend.
-type HeaderRanger interface {
-	// Headers is the RLP of the canonical headers with the numbers first, first+1 and so on, up to count of them; fewer if
-	// the chain ends, or before the one that would make more than limit bytes, but at least one if there is one.
-	Headers(first, count uint64, limit int) []rlp.RawValue
-}
-
 // maxStray is how many blocks off the canonical chain are followed from child to parent for one answer.
 const maxStray = 1024
 
@@ -53,9 +45,6 @@ func answerHeaders(b Backend, q HeadersQuery) []rlp.RawValue {
 			return answerStray(b, q, n, count)
 		}
 		number = n
-	}
-	if r, ok := b.(HeaderRanger); ok && q.Skip == 0 && !q.Reverse {
-		return r.Headers(number, count, SoftAnswer)
 	}
 	var a answer
 	for uint64(len(a.items)) < count {

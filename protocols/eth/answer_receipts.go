@@ -84,7 +84,7 @@ func receiptPart(list rlp.RawValue, first uint64, room int) (part rlp.RawValue, 
 	if cut && end == 0 {
 		return nil, false
 	}
-	return appendList(nil, content[:end]), cut
+	return inList(content[:end]), cut
 }
 
 // receiptList is a block's list of receipts in the form of a version, nil if the receipts are unknown.
@@ -144,22 +144,11 @@ func appendReceipt69(w *rlp.EncoderBuffer, r *types.Receipt) {
 	w.ListEnd(item)
 }
 
-// appendList appends the RLP list with a content to dst.
-func appendList(dst, content []byte) []byte {
-	if n := len(content); n < 56 {
-		dst = append(dst, 0xc0+byte(n))
-	} else {
-		size := big4(n)
-		dst = append(append(dst, 0xf7+byte(len(size))), size...)
-	}
-	return append(dst, content...)
-}
-
-// big4 is a number below 2^32 in big endian, without leading zeros.
-func big4(n int) []byte {
-	b := []byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)}
-	for len(b) > 1 && b[0] == 0 {
-		b = b[1:]
-	}
-	return b
+// inList is the RLP list with a content.
+func inList(content []byte) rlp.RawValue {
+	w := rlp.NewEncoderBuffer(nil)
+	list := w.List()
+	w.Write(content)
+	w.ListEnd(list)
+	return w.ToBytes()
 }
