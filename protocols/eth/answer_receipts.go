@@ -101,47 +101,15 @@ func receiptList(b Backend, version uint, hash common.Hash) rlp.RawValue {
 
 // encodeReceiptList encodes a block's receipts in the form of a version.
 func encodeReceiptList(version uint, receipts []*types.Receipt) rlp.RawValue {
-	w := rlp.NewEncoderBuffer(nil)
-	outer := w.List()
+	var content []byte
 	for _, r := range receipts {
-		if version >= 69 {
-			appendReceipt69(&w, r)
-		} else if err := r.EncodeRLP(&w); err != nil {
-			return nil // a type that go-ethereum's library does not know
+		raw, err := EncodeReceipt(version, r)
+		if err != nil {
+			return nil // not a receipt that the version has a form for
 		}
+		content = append(content, raw...)
 	}
-	w.ListEnd(outer)
-	return w.ToBytes()
-}
-
-// appendReceipt69 encodes a receipt as [type, status or state root, cumulative gas, logs]: without the bloom filter, which
-// follows from the logs.
-func appendReceipt69(w *rlp.EncoderBuffer, r *types.Receipt) {
-	item := w.List()
-	w.WriteUint64(uint64(r.Type))
-	switch {
-	case len(r.PostState) > 0:
-		w.WriteBytes(r.PostState)
-	case r.Status == types.ReceiptStatusSuccessful:
-		w.WriteUint64(1)
-	default:
-		w.WriteUint64(0)
-	}
-	w.WriteUint64(r.CumulativeGasUsed)
-	logs := w.List()
-	for _, l := range r.Logs {
-		entry := w.List()
-		w.WriteBytes(l.Address[:])
-		topics := w.List()
-		for i := range l.Topics {
-			w.WriteBytes(l.Topics[i][:])
-		}
-		w.ListEnd(topics)
-		w.WriteBytes(l.Data)
-		w.ListEnd(entry)
-	}
-	w.ListEnd(logs)
-	w.ListEnd(item)
+	return inList(content)
 }
 
 // inList is the RLP list with a content.
