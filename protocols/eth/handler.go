@@ -61,6 +61,7 @@ type Handler struct {
 	// Guarded by mu.
 	mu    sync.RWMutex
 	peers map[enode.ID]*Peer // those that have finished the handshake
+	live  map[*Peer]struct{} // all that run; nil once closed
 }
 
 // New returns a handler. It starts nothing: the server that gets its [Handler.Protocols] does. The error is about the
@@ -83,7 +84,7 @@ func New(cfg Config) (*Handler, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = log.Root()
 	}
-	h := &Handler{cfg: cfg, chain: cfg.Backend.Chain(), seed: maphash.MakeSeed(), peers: make(map[enode.ID]*Peer)}
+	h := &Handler{cfg: cfg, chain: cfg.Backend.Chain(), seed: maphash.MakeSeed(), peers: make(map[enode.ID]*Peer), live: make(map[*Peer]struct{})}
 	h.feed.sightings = &h.sightings
 	if h.chain == nil {
 		return nil, errors.New("eth: the backend has no chain")
@@ -111,11 +112,38 @@ func (h *Handler) Protocols() []p2p.Protocol {
 	return list
 }
 
-// Close ends all subscriptions and waits until nothing runs for the handler any more. It is called once the server that
-// runs the protocol has stopped.
+// Close ends all subscriptions and the links to all peers, and waits until nothing runs for the handler any more. It may be
+// called before or after the server has stopped, and more than once.
 func (h *Handler) Close() {
 	h.feed.close()
+	h.mu.Lock()
+	live := h.live
+	h.live = nil
+	h.mu.Unlock()
+	for p := range live {
+		p.drop(p2p.DiscQuitting, errClosing)
+	}
 	h.senders.Wait()
+}
+
+// enter notes a peer that is about to run, and starts its sender. It reports whether the handler is still open.
+func (h *Handler) enter(p *Peer) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.live == nil {
+		return false
+	}
+	h.live[p] = struct{}{}
+	// It is not waited for by the peer: it may be writing to a remote that does not read, and ends when the link does, which
+	// is when the peer's run has returned.
+	h.senders.Go(p.sendLoop)
+	return true
+}
+
+func (h *Handler) leave(p *Peer) {
+	h.mu.Lock()
+	delete(h.live, p)
+	h.mu.Unlock()
 }
 
 // Peers returns the peers that have finished the handshake, in no order.

@@ -83,6 +83,7 @@ var (
 	errStatusTimeout = errors.New("no Status in time")
 	errNoAnswer      = fmt.Errorf("a request was not answered in %v", answerTimeout)
 	errUnsolicited   = errors.New("an answer that nobody has asked for")
+	errClosing       = errors.New("the handler has been closed")
 	errStatusAgain   = errors.New("a second Status")
 )
 
@@ -118,9 +119,10 @@ func (p *Peer) Head() PeerHead {
 func (p *Peer) run() error {
 	h := p.h
 	p.out.status = p.ourStatus()
-	// It is not waited for here: it may be writing to a remote that does not read, and ends when the link does, which is
-	// when this function has returned.
-	h.senders.Go(p.sendLoop)
+	if !h.enter(p) {
+		return p2p.DiscQuitting
+	}
+	defer h.leave(p)
 
 	err := p.handshake()
 	if err == nil {
