@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/rlp"
 )
 
@@ -145,15 +146,57 @@ func answerBodies(b Backend, hashes []common.Hash) []rlp.RawValue {
 	return a.items
 }
 
-// answerPooled is the answer to GetPooledTransactions: in the order of the request, without those that are unknown.
-func answerPooled(b Backend, hashes []common.Hash) []rlp.RawValue {
+// answerPooled is the answer to GetPooledTransactions: in the order of the request, without those that are unknown. From
+// version 72 on blob transactions go without their blobs.
+func answerPooled(b Backend, version uint, hashes []common.Hash) []rlp.RawValue {
 	var a answer
 	for _, hash := range hashes[:min(len(hashes), MaxPooled)] {
-		if tx := b.PooledTransaction(hash); tx != nil && !a.add(tx) {
+		raw := b.PooledTransaction(hash)
+		if raw == nil {
+			continue
+		}
+		if version >= 72 {
+			if tx, err := ReadTransaction(raw); err == nil {
+				tx = tx.WithoutBlobs()
+				raw = tx.Raw
+			}
+		}
+		if !a.add(raw) {
 			break
 		}
 	}
 	return a.items
+}
+
+// maxCellBlobs is of how many blobs the cells are computed for one answer.
+const maxCellBlobs = 32
+
+// answerCells is the answer to GetCells: the cells asked for, of those transactions whose blobs are known, as far as they all
+// fit.
+func answerCells(b Backend, q CellsQuery) CellsAnswer {
+	a := CellsAnswer{Mask: q.Mask}
+	each, left, blobs := q.Mask.Count(), MaxCells, maxCellBlobs
+	for _, hash := range q.Hashes[:min(len(q.Hashes), MaxCellHashes)] {
+		raw := b.PooledTransaction(hash)
+		if raw == nil || each == 0 {
+			continue
+		}
+		tx, err := ReadTransaction(raw)
+		if err != nil || tx.Type != types.BlobTxType {
+			continue
+		}
+		n := int(tx.Size / blobBytes)
+		if blobs -= n; left < each*n || blobs < 0 {
+			break
+		}
+		cells, err := tx.Cells(q.Mask)
+		if err != nil {
+			continue // it has no blobs with it
+		}
+		a.Hashes, a.Cells = append(a.Hashes, hash), append(a.Cells, cells)
+		left -= len(cells)
+	}
+	return a
 }
 
 // answerAccessLists is the answer to GetBlockAccessLists: in the order of the request, with an empty string in the place of
