@@ -122,6 +122,10 @@ var (
 		{"--eth", map[string]any{"eth": Eth{Enabled: true}}},
 		{"--shh", map[string]any{"shh": Shh{Enabled: true}}},
 		{"--bzz", map[string]any{"bzz": Bzz{Enabled: true}}},
+		{"--ipc=/flag/ipc", map[string]any{"rpc": RPC{IPC: "/flag/ipc", HTTPNamespaces: defaultRPC().HTTPNamespaces}}},
+		{"--noipc", map[string]any{"rpc": RPC{NoIPC: true, HTTPNamespaces: defaultRPC().HTTPNamespaces}}},
+		{"--http=127.0.0.1:1", map[string]any{"rpc": RPC{HTTP: "127.0.0.1:1", HTTPNamespaces: defaultRPC().HTTPNamespaces}}},
+		{"--http-namespaces=shh", map[string]any{"rpc": RPC{HTTPNamespaces: []string{"shh"}}}},
 	}
 )
 
