@@ -146,22 +146,27 @@ func answerBodies(b Backend, hashes []common.Hash) []rlp.RawValue {
 	return a.items
 }
 
-// answerPooled is the answer to GetPooledTransactions: in the order of the request, without those that are unknown. From
-// version 72 on blob transactions go without their blobs.
-func answerPooled(b Backend, version uint, hashes []common.Hash) []rlp.RawValue {
+// answerPooled is the answer to GetPooledTransactions: in the order of the request, without those that are unknown.
+func answerPooled(b Backend, hashes []common.Hash) []rlp.RawValue {
+	return answerPooledAs(b, hashes, func(raw rlp.RawValue) rlp.RawValue { return raw })
+}
+
+// answerPooled72 is the same from version 72 on, where blob transactions go without their blobs.
+func answerPooled72(b Backend, hashes []common.Hash) []rlp.RawValue {
+	return answerPooledAs(b, hashes, func(raw rlp.RawValue) rlp.RawValue {
+		tx, err := ReadTransaction(raw)
+		if err != nil {
+			return raw
+		}
+		tx = tx.WithoutBlobs()
+		return tx.Raw
+	})
+}
+
+func answerPooledAs(b Backend, hashes []common.Hash, form func(rlp.RawValue) rlp.RawValue) []rlp.RawValue {
 	var a answer
 	for _, hash := range hashes[:min(len(hashes), MaxPooled)] {
-		raw := b.PooledTransaction(hash)
-		if raw == nil {
-			continue
-		}
-		if version >= 72 {
-			if tx, err := ReadTransaction(raw); err == nil {
-				tx = tx.WithoutBlobs()
-				raw = tx.Raw
-			}
-		}
-		if !a.add(raw) {
+		if raw := b.PooledTransaction(hash); raw != nil && !a.add(form(raw)) {
 			break
 		}
 	}

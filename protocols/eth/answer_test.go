@@ -205,7 +205,7 @@ func TestListsByHashAreAnsweredByTheRules(t *testing.T) {
 	}
 	c := &fakeChain{bodies: items, pooled: items, lists: items}
 	stop := map[string]func(Backend, []common.Hash) []rlp.RawValue{"bodies": answerBodies}
-	skip := map[string]func(Backend, []common.Hash) []rlp.RawValue{"pooled": func(b Backend, h []common.Hash) []rlp.RawValue { return answerPooled(b, 71, h) }}
+	skip := map[string]func(Backend, []common.Hash) []rlp.RawValue{"pooled": answerPooled}
 	hold := map[string]func(Backend, []common.Hash) []rlp.RawValue{"access lists": answerAccessLists}
 	for _, tt := range []struct {
 		name  string
@@ -223,7 +223,7 @@ func TestListsByHashAreAnsweredByTheRules(t *testing.T) {
 			}
 		}
 	}
-	for name, f := range map[string]func(Backend, []common.Hash) []rlp.RawValue{"bodies": answerBodies, "pooled": func(b Backend, h []common.Hash) []rlp.RawValue { return answerPooled(b, 71, h) }, "access lists": answerAccessLists} {
+	for name, f := range map[string]func(Backend, []common.Hash) []rlp.RawValue{"bodies": answerBodies, "pooled": answerPooled, "access lists": answerAccessLists} {
 		for _, tt := range []struct {
 			name  string
 			asked []common.Hash
@@ -245,7 +245,7 @@ func TestListsByHashAreAnsweredByTheRules(t *testing.T) {
 			t.Errorf("%s: %d items, want %d", name, got, limit)
 		}
 	}
-	if got := answerPooled(c, 71, append(slices.Repeat(h(9), MaxPooled), common.Hash{1})); len(got) != 0 {
+	if got := answerPooled(c, append(slices.Repeat(h(9), MaxPooled), common.Hash{1})); len(got) != 0 {
 		t.Error("a transaction beyond the 4096th hash was looked up")
 	}
 }
