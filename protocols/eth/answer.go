@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/rlp"
 )
 
@@ -147,13 +148,60 @@ func answerBodies(b Backend, hashes []common.Hash) []rlp.RawValue {
 
 // answerPooled is the answer to GetPooledTransactions: in the order of the request, without those that are unknown.
 func answerPooled(b Backend, hashes []common.Hash) []rlp.RawValue {
+	return answerPooledAs(b, hashes, func(raw rlp.RawValue) rlp.RawValue { return raw })
+}
+
+// answerPooled72 is the same from version 72 on, where blob transactions go without their blobs.
+func answerPooled72(b Backend, hashes []common.Hash) []rlp.RawValue {
+	return answerPooledAs(b, hashes, func(raw rlp.RawValue) rlp.RawValue {
+		tx, err := ReadTransaction(raw)
+		if err != nil {
+			return raw
+		}
+		tx = tx.WithoutBlobs()
+		return tx.Raw
+	})
+}
+
+func answerPooledAs(b Backend, hashes []common.Hash, form func(rlp.RawValue) rlp.RawValue) []rlp.RawValue {
 	var a answer
 	for _, hash := range hashes[:min(len(hashes), MaxPooled)] {
-		if tx := b.PooledTransaction(hash); tx != nil && !a.add(tx) {
+		if raw := b.PooledTransaction(hash); raw != nil && !a.add(form(raw)) {
 			break
 		}
 	}
 	return a.items
+}
+
+// maxCellBlobs is of how many blobs the cells are computed for one answer.
+const maxCellBlobs = 32
+
+// answerCells is the answer to GetCells: the cells asked for, of those transactions whose blobs are known, as far as they all
+// fit.
+func answerCells(b Backend, q CellsQuery) CellsAnswer {
+	a := CellsAnswer{Mask: q.Mask}
+	each, left, blobs := q.Mask.Count(), MaxCells, maxCellBlobs
+	for _, hash := range q.Hashes[:min(len(q.Hashes), MaxCellHashes)] {
+		raw := b.PooledTransaction(hash)
+		if raw == nil || each == 0 {
+			continue
+		}
+		tx, err := ReadTransaction(raw)
+		if err != nil || tx.Type != types.BlobTxType {
+			continue
+		}
+		n := int(tx.Size / blobBytes)
+		if blobs -= n; left < each*n || blobs < 0 {
+			break
+		}
+		cells, err := tx.Cells(q.Mask)
+		if err != nil {
+			continue // it has no blobs with it
+		}
+		a.Hashes, a.Cells = append(a.Hashes, hash), append(a.Cells, cells)
+		left -= len(cells)
+	}
+	return a
 }
 
 // answerAccessLists is the answer to GetBlockAccessLists: in the order of the request, with an empty string in the place of

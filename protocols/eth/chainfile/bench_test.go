@@ -36,7 +36,7 @@ func BenchmarkHeaders(b *testing.B) {
 	for b.Loop() {
 		n += 192
 		for i := range uint64(192) {
-			h, _ := c.Hash((n+i)%benchBlocks)
+			h, _ := c.Hash((n + i) % benchBlocks)
 			if c.Header(h) == nil {
 				b.Fatal("no header")
 			}

@@ -32,12 +32,14 @@ type Options struct {
 	// NetworkID is the id of the network in Status. 0: the chain id of the genesis file.
 	NetworkID uint64
 
+	// Pooled finds transactions that are in no block, as [eth.Backend] has them. Nil: there are none.
+	Pooled func(common.Hash) rlp.RawValue
+
 	// Logger hears about progress, and of files that cannot be read any more. Nil: nobody does.
 	Logger log.Logger
 }
 
-// Chain is a chain in files. It implements [eth.Backend] and [eth.ReceiptLister]; it has no pooled
-// transactions and no block access lists. All methods but Close are safe for concurrent use. The zero value is of no use.
+// Chain is a chain in files. It implements [eth.Backend] and [eth.ReceiptLister]; it has no block access lists. All methods but Close are safe for concurrent use. The zero value is of no use.
 type Chain struct {
 	// Static after Open.
 	genesis       *Genesis
@@ -47,7 +49,8 @@ type Chain struct {
 	head          eth.Head
 	index         *index
 	blocks        []*source
-	receipts      *source // nil: none
+	receipts      *source                        // nil: none
+	pooled        func(common.Hash) rlp.RawValue // nil: none
 	log           log.Logger
 
 	complain sync.Once // about a file that cannot be read
@@ -82,11 +85,7 @@ func Open(o Options) (*Chain, error) {
 	}
 	x := c.index
 	c.head = eth.Head{Number: uint64(len(x.blocks)), Time: x.headTime, Hash: x.head, TD: x.td}
-	id := o.NetworkID
-	if id == 0 {
-		id = g.Config.ChainID.Uint64()
-	}
-	c.config = eth.NewChainConfig("", id, g.Hash, g.Header.Time, g.Config)
+	c.config, c.pooled = g.Chain(o.NetworkID), o.Pooled
 	return c, nil
 }
 
@@ -271,8 +270,13 @@ func (c *Chain) Receipts(hash common.Hash) []*types.Receipt {
 	return receipts
 }
 
-// PooledTransaction is nil.
-func (c *Chain) PooledTransaction(common.Hash) rlp.RawValue { return nil }
+// PooledTransaction is what [Options.Pooled] finds.
+func (c *Chain) PooledTransaction(hash common.Hash) rlp.RawValue {
+	if c.pooled == nil {
+		return nil
+	}
+	return c.pooled(hash)
+}
 
 // AccessList is nil.
 func (c *Chain) AccessList(common.Hash) rlp.RawValue { return nil }
@@ -289,8 +293,11 @@ func (c *Chain) read(s *source, b []byte, at int64) bool {
 	return true
 }
 
-// fail tells once that a file has become useless.
+// fail tells once that a file has become useless, unless that is our doing.
 func (c *Chain) fail(s *source, err error) {
+	if errors.Is(err, os.ErrClosed) {
+		return
+	}
 	c.complain.Do(func() {
 		c.log.Error("a file of the chain cannot be read any more; what it held is served as unknown", "file", s.path, "err", err)
 	})

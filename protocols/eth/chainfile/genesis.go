@@ -14,6 +14,8 @@ import (
 	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/ethereum/go-ethereum/params"
 	"github.com/ethereum/go-ethereum/rlp"
+
+	"github.com/sennit-net/sennit/protocols/eth"
 )
 
 // Genesis is the beginning of a chain. It is not changed once made; the zero value is of no use.
@@ -41,6 +43,14 @@ type genesisJSON struct {
 	ExcessBlobGas *math.HexOrDecimal64  `json:"excessBlobGas"`
 	BlobGasUsed   *math.HexOrDecimal64  `json:"blobGasUsed"`
 	SlotNumber    *math.HexOrDecimal64  `json:"slotNumber"`
+}
+
+// Chain is what Status and fork ids need to know. The id of the network is the chain id if networkID is 0.
+func (g *Genesis) Chain(networkID uint64) *eth.ChainConfig {
+	if networkID == 0 {
+		networkID = g.Config.ChainID.Uint64()
+	}
+	return eth.NewChainConfig("", networkID, g.Hash, g.Header.Time, g.Config)
 }
 
 // ReadGenesis reads a genesis file. An error names the file and what is wrong with it.

@@ -19,9 +19,9 @@ import (
 type source struct {
 	path      string // as the user named it
 	file      *os.File
-	size      int64    // of the file that the user named
-	changed   int64    // its time of change, in nanoseconds
-	temporary string   // to be removed in the end; "" if there is none
+	size      int64  // of the file that the user named
+	changed   int64  // its time of change, in nanoseconds
+	temporary string // to be removed in the end; "" if there is none
 }
 
 // openSource opens a file. If it is packed with gzip it is unpacked into dir, where it stays for the next time, under a name
