@@ -237,4 +237,3 @@ func TestCellsAreAnsweredByTheRules(t *testing.T) {
 		t.Error("version 72 has blobs")
 	}
 }
-
