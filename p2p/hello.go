@@ -5,19 +5,22 @@ import (
 	"crypto/ecdsa"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/ethereum/go-ethereum/p2p/enode"
 	"github.com/ethereum/go-ethereum/rlp"
+
+	"github.com/sennit-net/sennit/internal/frame"
 )
 
-// Message codes of devp2p itself; those below baseProtocolLength that are not listed are ignored.
+// Message codes of devp2p itself.
 const (
-	helloMsg = 0x00
-	discMsg  = 0x01
-	pingMsg  = 0x02
-	pongMsg  = 0x03
+	helloMsg = frame.CodeHello
+	discMsg  = frame.CodeDisconnect
+	pingMsg  = frame.CodePing
+	pongMsg  = frame.CodePong
 )
 
 const (
@@ -25,9 +28,6 @@ const (
 	snappyProtocolVersion = 5       // the version from which payloads are compressed (EIP-706)
 	maxHelloSize          = 2 << 10 // of a Hello's payload, in bytes
 )
-
-// emptyList is the payload of Ping and Pong. It must not be changed.
-var emptyList = []byte{0xc0}
 
 // hello is the payload of the first message each side sends (rlpx.md, "Hello (0x00)").
 type hello struct {
@@ -39,16 +39,23 @@ type hello struct {
 
 	// Rest takes what later versions may append.
 	Rest []rlp.RawValue `rlp:"tail"`
+
+	payload []byte // the Hello as it travels; RLP passes it over
 }
 
 // newHello returns the Hello of the local node. The port is always 0, as discovery is where ports are learnt.
 func newHello(key *ecdsa.PublicKey, name string, caps []Cap) *hello {
-	return &hello{
+	h := &hello{
 		Version: baseProtocolVersion,
 		Name:    name,
 		Caps:    caps,
 		ID:      crypto.FromECDSAPub(key)[1:],
 	}
+	var err error
+	if h.payload, err = rlp.EncodeToBytes(h); err != nil {
+		panic(err) // all of it can be encoded
+	}
+	return h
 }
 
 // nodeID returns the ID of the node whose key the Hello names.
@@ -59,7 +66,7 @@ type helloConn interface {
 	Read() (code uint64, data []byte, wireSize int, err error)
 	Write(code uint64, data []byte) (uint32, error)
 	SetSnappy(bool)
-	SetReadDeadline(time.Time) error
+	SetDeadline(time.Time) error
 	SetWriteDeadline(time.Time) error
 }
 
@@ -81,23 +88,16 @@ func (e *refusedError) Unwrap() error { return e.reason }
 // and clears them at the end. The error, when it is a Disconnect, unwraps to a DiscReason. How large a frame may come
 // instead of a Hello is up to what conn reads from: a boundedFD.
 func exchangeHello(conn helloConn, ours *hello, timeout time.Duration) (*hello, error) {
-	deadline := time.Now().Add(timeout)
-	conn.SetReadDeadline(deadline)
-	conn.SetWriteDeadline(deadline)
-	payload, err := rlp.EncodeToBytes(ours)
-	if err != nil {
-		return nil, fmt.Errorf("encoding our Hello: %w", err)
-	}
+	conn.SetDeadline(time.Now().Add(timeout))
 	var theirs *hello
-	err = writeWhile(conn, helloMsg, payload, func() (err error) {
+	err := writeWhile(conn, helloMsg, ours.payload, func() (err error) {
 		theirs, err = readHello(conn)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	conn.SetReadDeadline(time.Time{})
-	conn.SetWriteDeadline(time.Time{})
+	conn.SetDeadline(time.Time{})
 	conn.SetSnappy(theirs.Version >= snappyProtocolVersion)
 	return theirs, nil
 }
@@ -145,7 +145,7 @@ func decodeHello(payload []byte) (*hello, error) {
 	if len(payload) > maxHelloSize {
 		return nil, fmt.Errorf("%w: Hello of %d bytes is longer than %d", errBadHello, len(payload), maxHelloSize)
 	}
-	h := new(hello)
+	h := &hello{payload: slices.Clone(payload)}
 	// A stream, unlike rlp.DecodeBytes, lets bytes after the list pass, as go-ethereum does.
 	if err := rlp.NewStream(bytes.NewReader(payload), uint64(len(payload))).Decode(h); err != nil {
 		return nil, fmt.Errorf("%w: Hello does not decode: %w", errBadHello, err)

@@ -30,5 +30,6 @@ type PeerInfo struct {
 		Trusted       bool   `json:"trusted"`
 		Static        bool   `json:"static"` // dialed because it is a static node
 	} `json:"network"`
-	Protocols map[string]interface{} `json:"protocols"` // by protocol name: what its PeerInfo returns, "handshake" or "unknown"
+	Framing   string                 `json:"framing,omitempty"` // how messages travel on the link: "rlpx" or "lanes/1"
+	Protocols map[string]interface{} `json:"protocols"`         // by protocol name: what its PeerInfo returns, "handshake" or "unknown"
 }

@@ -44,14 +44,14 @@ func newPeer(logger log.Logger, c *conn, matched []matchedProtocol, opts peerOpt
 	})
 	s := c.rlpx.Detach()
 	cfg := link.Config{
-		Conn: c.fd, Framing: link.RLPx(s.Sealer, s.Opener, s.Snappy), Unread: s.Buffered,
+		Conn: c.fd, Framing: c.lanes.framing(s), Unread: s.Buffered,
 		Ledger: opts.ledger, Recorder: opts.recorder, ID: c.link(),
 	}
 	for i := range matched {
 		m := &matched[i]
 		cfg.Lanes = append(cfg.Lanes, link.LaneConfig{
 			Name: m.Name, Version: m.Version, Offset: m.offset, Length: m.Length,
-			Policy: m.Overload.policy(), Inbox: m.InboxBytes, Outbox: m.OutboxBytes,
+			Policy: m.Overload.policy(), Inbox: m.InboxBytes, Outbox: m.OutboxBytes, Weight: m.Weight,
 		})
 	}
 	p.link = link.New(cfg)
@@ -164,7 +164,7 @@ func (p *Peer) Info() *PeerInfo {
 	node := p.Node()
 	info := &PeerInfo{
 		Enode: node.URLv4(), ID: node.ID().String(), Name: p.Fullname(),
-		Protocols: make(map[string]interface{}, len(p.protocols)),
+		Framing: p.framing(), Protocols: make(map[string]interface{}, len(p.protocols)),
 	}
 	if node.Seq() > 0 {
 		info.ENR = node.String()
@@ -181,6 +181,14 @@ func (p *Peer) Info() *PeerInfo {
 		info.Protocols[rw.Name] = rw.info(node.ID())
 	}
 	return info
+}
+
+// framing returns how messages travel on the link; "" for a peer made for tests.
+func (p *Peer) framing() string {
+	if p.link == nil {
+		return ""
+	}
+	return p.link.Framing()
 }
 
 // Stats returns what the link has carried so far and holds at the moment; all zero for a peer made for tests.

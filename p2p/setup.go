@@ -100,6 +100,9 @@ func (r *runningServer) setupStages(c *conn, dest *enode.Node, h *halfOpen) erro
 	c.bounded.left = math.MaxInt
 	slices.SortFunc(theirs.Caps, Cap.Cmp)
 	c.version, c.name, c.caps = theirs.Version, theirs.Name, theirs.Caps
+	if c.lanes, err = agreeOnLanes(c.rlpx, !c.flags.is(inboundConn), r.hello, theirs); err != nil {
+		return &setupError{"hello", err}
+	}
 	matched, entry, err := r.admit(c, theirs)
 	if err != nil {
 		r.sendRefusal(c, h, err)
@@ -128,7 +131,7 @@ func (r *runningServer) handshake(c *conn, dest *enode.Node, h *halfOpen) error 
 		return nil
 	}
 	key, err := r.answerHandshake(c, h, deadline, r.cfg.LegacyHandshake)
-	if errors.Is(err, errAuthIncomplete) && c.bounded.readAsPlain() {
+	if errors.Is(err, errAuthIncomplete) && c.bounded.plain {
 		h.leaveSlot()
 		key, err = r.answerHandshake(c, h, deadline, false)
 	}
@@ -150,6 +153,7 @@ func (r *runningServer) answerHandshake(c *conn, h *halfOpen, deadline time.Time
 	}
 	c.rlpx = rlpx.NewConn(c.bounded, nil)
 	c.rlpx.AcceptLegacy(plain)
+	c.rlpx.DelayAck(true) // whatever comes next, Hello or a refusal, is written at once
 	if h != nil {
 		if err := h.takeSlot(r.ctx, deadline); err != nil {
 			return nil, err
@@ -214,8 +218,7 @@ func (r *runningServer) sendRefusal(c *conn, h *halfOpen, err error) {
 		return
 	}
 	h.enterStage(stageLeaving)
-	c.rlpx.SetWriteDeadline(time.Now().Add(refusalWriteTimeout))
-	if _, err := c.rlpx.Write(discMsg, encodeDisconnect(reason)); err != nil {
+	if sayDisconnect(c.rlpx, c.fd, c.lanes, reason, refusalWriteTimeout) != nil {
 		return
 	}
 	if half, ok := c.fd.(interface{ CloseWrite() error }); !ok || half.CloseWrite() != nil {

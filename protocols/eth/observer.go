@@ -87,10 +87,16 @@ func (o *Observer) PooledTransaction(common.Hash) rlp.RawValue { return nil }
 // AccessList is nil.
 func (o *Observer) AccessList(common.Hash) rlp.RawValue { return nil }
 
+// follower is a backend that wants the headers of the heads that peers tell of.
+type follower interface {
+	Best() Head
+	Heard(*types.Header)
+}
+
 // follow asks a peer for the header of its head if an observer wants to know. One question at a time: a head that is told
 // meanwhile is asked for when the answer has come.
 func (p *Peer) follow(head PeerHead) {
-	o, ok := p.h.cfg.Backend.(*Observer)
+	o, ok := p.h.cfg.Backend.(follower)
 	if !ok || head.Hash == p.h.chain.Genesis || head.Number > 0 && head.Number <= o.Best().Number {
 		return
 	}

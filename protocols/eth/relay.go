@@ -167,3 +167,7 @@ func (h *Handler) UpdateRange() {
 		signal(p.wake)
 	}
 }
+
+// Keep gives transactions of our own to the pool, as if a peer had sent them: those that are new to it are given to peers
+// as with [Handler.Broadcast]. Without a pool nothing happens.
+func (h *Handler) Keep(txs ...Transaction) { h.keep(txs, nil) }
