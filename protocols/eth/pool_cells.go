@@ -140,3 +140,14 @@ func fetchable(txs []TxInfo, mask CellMask) []TxInfo {
 	}
 	return txs
 }
+
+// maskFor is the mask in an announcement of ours: all cells, since the blobs of what we announce are all there, or none if
+// there are no blobs.
+func maskFor(txs []TxInfo) CellMask {
+	for i := range txs {
+		if txs[i].Type == types.BlobTxType {
+			return AllCells()
+		}
+	}
+	return CellMask{}
+}
