@@ -8,6 +8,8 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/rlp"
+
+	"github.com/sennit-net/sennit/protocols/eth/internal/mpt"
 )
 
 // Headers asks the peer for headers and returns those it has, which may be fewer than asked for: at most [MaxHeaders], and
@@ -227,4 +229,74 @@ func (p *Peer) Cells(ctx context.Context, q CellsQuery) (CellsAnswer, error) {
 		return CellsAnswer{}, err
 	}
 	return m.(*Cells).Answer, nil
+}
+
+// Block asks the peer for a block with its header and body, and checks that the body is the
+// header's. It is nil if the peer does not have it; without transactions and ommers if it has the header only.
+func (p *Peer) Block(ctx context.Context, start Start) (*Block, error) {
+	headers, err := p.Headers(ctx, HeadersQuery{Start: start, Amount: 1})
+	if err != nil || len(headers) == 0 {
+		return nil, err
+	}
+	h := headers[0]
+	bodies, err := p.Bodies(ctx, []common.Hash{h.Hash()})
+	if err != nil {
+		return nil, err
+	}
+	if len(bodies) == 0 {
+		return &Block{Header: h}, nil
+	}
+	body := bodies[0]
+	if err := checkBody(h, body); err != nil {
+		return nil, p.bad("block %d: %w", h.Number, err)
+	}
+	whole := types.NewBlockWithHeader(h).WithBody(*body)
+	return &Block{Header: h, Transactions: body.Transactions, Uncles: body.Uncles, Withdrawals: body.Withdrawals, Size: whole.Size()}, nil
+}
+
+// checkBody says why a body is not that of a header.
+func checkBody(h *types.Header, body *types.Body) error {
+	if root := rootOf(body.Transactions); root != h.TxHash {
+		return fmt.Errorf("the transactions have the root %x, the header says %x", root, h.TxHash)
+	}
+	if hash := types.CalcUncleHash(body.Uncles); hash != h.UncleHash {
+		return fmt.Errorf("the ommers have the hash %x, the header says %x", hash, h.UncleHash)
+	}
+	switch {
+	case (body.Withdrawals == nil) != (h.WithdrawalsHash == nil):
+		return errors.New("body and header do not agree whether there are withdrawals")
+	case h.WithdrawalsHash != nil && rootOf(body.Withdrawals) != *h.WithdrawalsHash:
+		return fmt.Errorf("the withdrawals have the root %x, the header says %x", rootOf(body.Withdrawals), *h.WithdrawalsHash)
+	}
+	return nil
+}
+
+// rootOf is the root of a list of things in a body.
+func rootOf(list any) common.Hash {
+	raw, err := rlp.EncodeToBytes(list)
+	if err != nil {
+		return common.Hash{} // it has been decoded a moment ago: that does not happen
+	}
+	content, err := wholeList(raw)
+	if err != nil {
+		return common.Hash{}
+	}
+	root, err := mpt.ListRoot(content)
+	if err != nil {
+		return common.Hash{}
+	}
+	return root
+}
+
+// Transaction asks the peer for a transaction that is in its pool. It is nil if the peer does not have it.
+func (p *Peer) Transaction(ctx context.Context, hash common.Hash) (*types.Transaction, error) {
+	txs, err := p.PooledTransactions(ctx, []common.Hash{hash})
+	if err != nil || len(txs) == 0 {
+		return nil, err
+	}
+	tx, err := txs[0].Decode()
+	if err != nil {
+		return nil, p.bad("%w", err)
+	}
+	return tx, nil
 }

@@ -19,8 +19,13 @@ import (
 
 // Config is what a [Handler] is made of.
 type Config struct {
-	// Backend is the chain to serve. It must be set; [NewObserver] makes one for nodes that have no chain.
+	// Backend is the chain to serve. It must be set unless AnyChain is; [NewObserver] makes one for nodes that have no chain.
 	Backend Backend
+
+	// AnyChain makes a node without a Backend be on whatever chain each peer is: it waits for the peer's Status and says the
+	// same of itself, but that it has the genesis block only. That is for asking one peer; two such nodes wait for each other
+	// in vain.
+	AnyChain bool
 
 	// Pool keeps transactions. Without one nothing is fetched or relayed, and transactions that peers send are reported to
 	// subscriptions and forgotten.
@@ -50,7 +55,7 @@ type Handler struct {
 	chain *ChainConfig
 	seed  maphash.Seed // of hashes of hashes, which nobody else can predict
 
-	senders sync.WaitGroup // one for each Peer's sendLoop; Close waits for it
+	running sync.WaitGroup // each Peer's sendLoop, and what serves JSON-RPC subscriptions; Close waits for it
 
 	// Under locks of their own.
 	sightings sightings
@@ -67,8 +72,13 @@ type Handler struct {
 // New returns a handler. It starts nothing: the server that gets its [Handler.Protocols] does. The error is about the
 // configuration.
 func New(cfg Config) (*Handler, error) {
-	if cfg.Backend == nil {
+	switch {
+	case cfg.Backend == nil && !cfg.AnyChain:
 		return nil, errors.New("eth: no backend")
+	case cfg.Backend != nil && cfg.AnyChain:
+		return nil, errors.New("eth: a backend and AnyChain exclude each other")
+	case cfg.AnyChain:
+		cfg.Backend = NewObserver(new(ChainConfig))
 	}
 	if len(cfg.Versions) == 0 {
 		cfg.Versions = Versions()
@@ -96,15 +106,18 @@ func New(cfg Config) (*Handler, error) {
 func (h *Handler) Protocols() []p2p.Protocol {
 	list := make([]p2p.Protocol, 0, len(h.cfg.Versions))
 	for _, version := range slices.Sorted(slices.Values(h.cfg.Versions)) {
-		list = append(list, p2p.Protocol{
+		p := p2p.Protocol{
 			Name: Name, Version: version, Length: Length(version),
 			Run: func(peer *p2p.Peer, rw p2p.MsgReadWriter) error {
 				return newPeer(h, version, peer, rw).run()
 			},
-			NodeInfo:   h.nodeInfo,
-			PeerInfo:   h.peerInfo,
-			Attributes: []enr.Entry{&enrEntry{ForkID: h.forkID()}},
-		})
+			PeerInfo: h.peerInfo,
+		}
+		if !h.cfg.AnyChain {
+			p.NodeInfo = h.nodeInfo
+			p.Attributes = []enr.Entry{&enrEntry{ForkID: h.forkID()}}
+		}
+		list = append(list, p)
 	}
 	if h.cfg.DialCandidates != nil {
 		list[0].DialCandidates = enode.Filter(h.cfg.DialCandidates, h.Compatible)
@@ -123,21 +136,37 @@ func (h *Handler) Close() {
 	for p := range live {
 		p.drop(p2p.DiscQuitting, errClosing)
 	}
-	h.senders.Wait()
+	h.running.Wait()
 }
 
-// enter notes a peer that is about to run, and starts its sender. It reports whether the handler is still open.
-func (h *Handler) enter(p *Peer) bool {
+// spawn runs f in a goroutine that Close waits for. It reports whether the handler is still open.
+func (h *Handler) spawn(f func()) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.live == nil {
 		return false
 	}
-	h.live[p] = struct{}{}
-	// It is not waited for by the peer: it may be writing to a remote that does not read, and ends when the link does, which
-	// is when the peer's run has returned.
-	h.senders.Go(p.sendLoop)
+	h.running.Go(f)
 	return true
+}
+
+// enter notes a peer that is about to run, and starts its sender. It reports whether the handler is still open.
+func (h *Handler) enter(p *Peer) bool {
+	// The peer does not wait for it: it may be writing to a remote that does not read, and ends when the link does, which is
+	// when the peer's run has returned.
+	if !h.spawn(p.sendLoop) {
+		return false
+	}
+	h.mu.Lock()
+	closed := h.live == nil
+	if !closed {
+		h.live[p] = struct{}{}
+	}
+	h.mu.Unlock()
+	if closed {
+		p.end(errClosing)
+	}
+	return !closed
 }
 
 func (h *Handler) leave(p *Peer) {

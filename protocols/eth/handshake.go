@@ -39,6 +39,9 @@ func (p *Peer) handshake() error {
 	if err := p.checkStatus(&s); err != nil {
 		return fmt.Errorf("eth/%d: %w", p.version, err)
 	}
+	if p.h.cfg.AnyChain {
+		p.agree(s)
+	}
 	<-p.sent // it is closed when sending failed as well
 	if !timer.Stop() {
 		return errStatusTimeout
@@ -47,9 +50,21 @@ func (p *Peer) handshake() error {
 	return nil
 }
 
+// agree has us send the Status of a node that is where the remote is, and has the genesis block only.
+func (p *Peer) agree(s Status) {
+	s.TD, s.Head, s.Earliest, s.Latest = nil, s.Genesis, 0, 0
+	p.mu.Lock()
+	p.out.status = &s
+	p.mu.Unlock()
+	signal(p.wake)
+}
+
 // checkStatus says why we cannot be peers, in the order of section 2.
 func (p *Peer) checkStatus(s *Status) error {
 	c := p.h.chain
+	if p.h.cfg.AnyChain {
+		c = &ChainConfig{NetworkID: s.NetworkID, Genesis: s.Genesis}
+	}
 	switch {
 	case s.NetworkID != c.NetworkID:
 		return fmt.Errorf("the remote is on network %d, we are on %d", s.NetworkID, c.NetworkID)
@@ -58,7 +73,7 @@ func (p *Peer) checkStatus(s *Status) error {
 	case s.Genesis != c.Genesis:
 		return fmt.Errorf("the remote's genesis block is %x, ours is %x", s.Genesis, c.Genesis)
 	}
-	if p.version >= 64 {
+	if p.version >= 64 && !p.h.cfg.AnyChain {
 		if err := p.h.checkForkID(s.ForkID); err != nil {
 			return fmt.Errorf("fork id %v, ours is %v: %w", s.ForkID, p.h.forkID(), err)
 		}

@@ -118,7 +118,9 @@ func (p *Peer) Head() PeerHead {
 // run is the protocol's Run.
 func (p *Peer) run() error {
 	h := p.h
-	p.out.status = p.ourStatus()
+	if !h.cfg.AnyChain {
+		p.out.status = p.ourStatus()
+	}
 	if !h.enter(p) {
 		return p2p.DiscQuitting
 	}
