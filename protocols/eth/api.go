@@ -100,8 +100,8 @@ type HeadersRequest struct {
 	Reverse bool            `json:"reverse,omitempty"`
 }
 
-// query makes a request of it.
-func (r *HeadersRequest) query(p *Peer) HeadersQuery {
+// Query is the request to a peer. Without a start it starts at the peer's head.
+func (r *HeadersRequest) Query(p *Peer) HeadersQuery {
 	q := HeadersQuery{Amount: uint64(r.Amount), Skip: uint64(r.Skip), Reverse: r.Reverse}
 	switch {
 	case r.Hash != nil:
@@ -120,7 +120,7 @@ func (a *API) PeerHeaders(ctx context.Context, peer string, r HeadersRequest) ([
 	if err != nil {
 		return nil, err
 	}
-	return p.Headers(ctx, r.query(p))
+	return p.Headers(ctx, r.Query(p))
 }
 
 // Block is a block in full, as PeerBlock returns it.
@@ -139,7 +139,7 @@ func (a *API) PeerBlock(ctx context.Context, peer string, r HeadersRequest) (*Bl
 		return nil, err
 	}
 	r.Amount = 1
-	return p.Block(ctx, r.query(p).Start)
+	return p.Block(ctx, r.Query(p).Start)
 }
 
 // PeerTransaction asks a peer for a transaction that is in its pool; nil if it does not have it.

@@ -52,7 +52,7 @@ func newMemChain(tb testing.TB, n int) *memChain {
 	for i := range n + 1 {
 		header := &types.Header{
 			ParentHash: parent, Number: big.NewInt(int64(i)), Time: uint64(1000 + i), Difficulty: big.NewInt(1), GasLimit: 30e6, Extra: []byte("test"),
-			UncleHash: types.EmptyUncleHash, TxHash: types.EmptyTxsHash, ReceiptHash: types.EmptyReceiptsHash, Root: types.EmptyRootHash,
+			UncleHash: types.EmptyUncleHash, ReceiptHash: types.EmptyReceiptsHash, Root: types.EmptyRootHash,
 		}
 		body := types.Body{Transactions: []*types.Transaction{}, Uncles: []*types.Header{}}
 		list := []*types.Receipt{}
@@ -62,6 +62,7 @@ func newMemChain(tb testing.TB, n int) *memChain {
 			r.Bloom = types.CreateBloom(r)
 			list = append(list, r)
 		}
+		header.TxHash = rootOf(body.Transactions)
 		hash := header.Hash()
 		c.hashes = append(c.hashes, hash)
 		c.numbers[hash] = uint64(i)

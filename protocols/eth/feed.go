@@ -29,7 +29,8 @@ type TransactionsSeen struct {
 // TxSighting is a transaction in a message.
 type TxSighting struct {
 	TxInfo
-	First bool // no peer had named it before, as far as is remembered: see [Handler.Subscribe]
+	First bool          // no peer had named it before, as far as is remembered: see [Handler.Subscribe]
+	After time.Duration // since a peer named it first; 0 if First
 }
 
 // BlocksSeen says that a peer has announced or sent blocks, which is done up to version 68.
@@ -44,7 +45,8 @@ type BlocksSeen struct {
 // BlockSighting is a block in a message.
 type BlockSighting struct {
 	BlockInfo
-	First bool
+	First bool          // as for transactions
+	After time.Duration // as for transactions
 }
 
 // HeadSeen says that a peer has told, by any message, of another head of its chain.
@@ -67,12 +69,12 @@ type PeerLeft struct {
 	Err  error
 }
 
-func (e *TransactionsSeen) size() int { return eventSize + 48*len(e.Txs) }
+func (e *TransactionsSeen) size() int { return eventSize + 64*len(e.Txs) }
 func (e *BlocksSeen) size() int {
 	if e.Header != nil {
-		return eventSize + 1024 + 48*len(e.Blocks)
+		return eventSize + 1024 + 64*len(e.Blocks)
 	}
-	return eventSize + 48*len(e.Blocks)
+	return eventSize + 64*len(e.Blocks)
 }
 func (e *HeadSeen) size() int   { return eventSize + 32 }
 func (e *PeerJoined) size() int { return eventSize }

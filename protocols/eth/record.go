@@ -17,10 +17,11 @@ type EventRecord struct {
 	Client string    `json:"client"` // as the remote sent it: untrusted text
 
 	Hash  *common.Hash    `json:"hash,omitempty"`
-	First bool            `json:"first,omitempty"` // no peer had named it before, as far as is remembered
-	Full  bool            `json:"full,omitempty"`  // it came in full, not as an announcement
-	Type  *hexutil.Uint64 `json:"type,omitempty"`  // of a transaction
-	Size  uint64          `json:"size,omitempty"`  // of a transaction, in bytes
+	First bool            `json:"first,omitempty"`        // no peer had named it before, as far as is remembered
+	After float64         `json:"afterSeconds,omitempty"` // since a peer named it first
+	Full  bool            `json:"full,omitempty"`         // it came in full, not as an announcement
+	Type  *hexutil.Uint64 `json:"type,omitempty"`         // of a transaction
+	Size  uint64          `json:"size,omitempty"`         // of a transaction, in bytes
 
 	Number   *uint64      `json:"number,omitempty"`     // of a block or head; left out if it is not known
 	Earliest uint64       `json:"earliest,omitempty"`   // with a head: the first block that the peer has
@@ -39,7 +40,7 @@ func Records(e Event) iter.Seq[*EventRecord] {
 				tx := &e.Txs[i]
 				kind := hexutil.Uint64(tx.Type)
 				r := newRecord("transaction", e.Peer, e.At)
-				r.Hash, r.First, r.Full, r.Type, r.Size = &tx.Hash, tx.First, e.Full, &kind, tx.Size
+				r.Hash, r.First, r.After, r.Full, r.Type, r.Size = &tx.Hash, tx.First, tx.After.Seconds(), e.Full, &kind, tx.Size
 				if !yield(r) {
 					return
 				}
@@ -48,7 +49,7 @@ func Records(e Event) iter.Seq[*EventRecord] {
 			for i := range e.Blocks {
 				b := &e.Blocks[i]
 				r := newRecord("block", e.Peer, e.At)
-				r.Hash, r.First, r.Full, r.Number, r.TD = &b.Hash, b.First, e.Header != nil, &b.Number, (*hexutil.Big)(e.TD)
+				r.Hash, r.First, r.After, r.Full, r.Number, r.TD = &b.Hash, b.First, b.After.Seconds(), e.Header != nil, &b.Number, (*hexutil.Big)(e.TD)
 				if !yield(r) {
 					return
 				}

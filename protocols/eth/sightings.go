@@ -76,9 +76,11 @@ func (f *feed) sendTxs(p *Peer, at time.Time, full bool, txs []TxInfo) {
 		return
 	}
 	e := &TransactionsSeen{Peer: p, At: at, Full: full, Txs: make([]TxSighting, len(txs))}
+	id := p.ID()
 	f.sightings.mu.Lock()
 	for i := range txs {
-		e.Txs[i] = TxSighting{txs[i], f.sightings.noteLocked(txs[i].Hash, at, p.ID())}
+		first, after := f.sightings.noteLocked(txs[i].Hash, at, id)
+		e.Txs[i] = TxSighting{txs[i], first, after}
 	}
 	f.sightings.mu.Unlock()
 	f.send(e)
@@ -93,9 +95,11 @@ func (f *feed) sendBlocks(p *Peer, at time.Time, blocks []BlockInfo, header *typ
 	if m != nil {
 		e.TD = m.TD
 	}
+	id := p.ID()
 	f.sightings.mu.Lock()
 	for i, b := range blocks {
-		e.Blocks[i] = BlockSighting{b, f.sightings.noteLocked(b.Hash, at, p.ID())}
+		first, after := f.sightings.noteLocked(b.Hash, at, id)
+		e.Blocks[i] = BlockSighting{b, first, after}
 	}
 	f.sightings.mu.Unlock()
 	f.send(e)
@@ -118,19 +122,20 @@ type sightings struct {
 	young, aged map[common.Hash]Sighting
 }
 
-// noteLocked reports whether a hash is new, and remembers who named it if it is.
-func (s *sightings) noteLocked(hash common.Hash, at time.Time, id enode.ID) bool {
-	if _, ok := s.young[hash]; ok {
-		return false
+// noteLocked reports whether a hash is new, and remembers who named it if it is. If it is not, it says how long ago it was
+// named first.
+func (s *sightings) noteLocked(hash common.Hash, at time.Time, id enode.ID) (first bool, after time.Duration) {
+	if old, ok := s.young[hash]; ok {
+		return false, at.Sub(old.At)
 	}
-	if _, ok := s.aged[hash]; ok {
-		return false
+	if old, ok := s.aged[hash]; ok {
+		return false, at.Sub(old.At)
 	}
 	if len(s.young) >= maxSightings || s.young == nil {
 		s.young, s.aged = make(map[common.Hash]Sighting), s.young
 	}
 	s.young[hash] = Sighting{at, id}
-	return true
+	return true, 0
 }
 
 // FirstSeen says who was the first to name a transaction or block since there has been a subscription, if that is
