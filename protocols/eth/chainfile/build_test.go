@@ -14,6 +14,7 @@ import (
 	"github.com/ethereum/go-ethereum/rlp"
 
 	"github.com/sennit-net/sennit/protocols/eth"
+	"github.com/sennit-net/sennit/protocols/eth/internal/mpt"
 )
 
 // genesisText is a chain that has all forks up to Cancun from the beginning.
@@ -83,7 +84,7 @@ func makeChain(t testing.TB, n int) *made {
 func nextBlock(t testing.TB, parent *types.Header, parentHash common.Hash, i int) (h *types.Header, body, slim rlp.RawValue) {
 	t.Helper()
 	var txs, lists []byte
-	var full []pair
+	var full []mpt.Pair
 	for j := range i % 4 {
 		tx := encode(t, types.NewTx(&types.LegacyTx{
 			Nonce: uint64(4*i + j), GasPrice: big.NewInt(1e9), Gas: 21000, To: &common.Address{1}, Value: new(big.Int),
@@ -100,14 +101,14 @@ func nextBlock(t testing.TB, parent *types.Header, parentHash common.Hash, i int
 		if err != nil {
 			t.Fatal(err)
 		}
-		full = append(full, pair{rlp.AppendUint64(nil, uint64(j)), consensus})
+		full = append(full, mpt.Pair{Key: rlp.AppendUint64(nil, uint64(j)), Value: consensus})
 	}
-	root, err := listRoot(txs)
+	root, err := mpt.ListRoot(txs)
 	if err != nil {
 		t.Fatal(err)
 	}
 	h = &types.Header{
-		ParentHash: parentHash, UncleHash: types.EmptyUncleHash, Root: parent.Root, TxHash: root, ReceiptHash: trieRoot(full),
+		ParentHash: parentHash, UncleHash: types.EmptyUncleHash, Root: parent.Root, TxHash: root, ReceiptHash: mpt.Root(full),
 		Difficulty: new(big.Int), Number: big.NewInt(int64(i)), GasLimit: parent.GasLimit, GasUsed: 21000, Time: uint64(i),
 		Extra: binary.BigEndian.AppendUint32(nil, uint32(i)), BaseFee: big.NewInt(1e9), WithdrawalsHash: &types.EmptyWithdrawalsHash,
 		BlobGasUsed: new(uint64), ExcessBlobGas: new(uint64), ParentBeaconRoot: new(common.Hash),
@@ -147,4 +148,9 @@ func open(t testing.TB, o Options) *Chain {
 		}
 	})
 	return c
+}
+
+// appendList appends the RLP list with a content.
+func appendList(dst, content []byte) []byte {
+	return append(appendListHead(dst, uint32(len(content))), content...)
 }

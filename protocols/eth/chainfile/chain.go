@@ -1,6 +1,8 @@
 package chainfile
 
 import (
+	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -222,13 +224,22 @@ func (c *Chain) Body(hash common.Hash) rlp.RawValue {
 		return nil
 	}
 	e := &c.index.blocks[i]
-	b := appendHead(make([]byte, 0, 9+e.body), 0xc0, int(e.body))
+	b := appendListHead(make([]byte, 0, 9+e.body), e.body)
 	head := len(b)
 	b = b[:head+int(e.body)]
 	if !c.read(c.blocks[fileOf(e.at)], b[head:], offsetOf(e.at)+int64(e.header)) {
 		return nil
 	}
 	return b
+}
+
+// appendListHead appends what stands before size bytes of content of an RLP list.
+func appendListHead(dst []byte, size uint32) []byte {
+	if size < 56 {
+		return append(dst, 0xc0+byte(size))
+	}
+	digits := bytes.TrimLeft(binary.BigEndian.AppendUint32(nil, size), "\x00")
+	return append(append(dst, 0xf7+byte(len(digits))), digits...)
 }
 
 // ReceiptList is the list of a block's receipts as it stands in the receipts file; nil if they are unknown.

@@ -16,6 +16,7 @@ import (
 	"github.com/ethereum/go-ethereum/rlp"
 
 	"github.com/sennit-net/sennit/protocols/eth"
+	"github.com/sennit-net/sennit/protocols/eth/internal/mpt"
 )
 
 // Genesis is the beginning of a chain. It is not changed once made; the zero value is of no use.
@@ -158,7 +159,7 @@ type account struct {
 
 // stateRoot is the root of the trie of accounts.
 func stateRoot(alloc types.GenesisAlloc) (common.Hash, error) {
-	pairs := make([]pair, 0, len(alloc))
+	pairs := make([]mpt.Pair, 0, len(alloc))
 	for address, a := range alloc {
 		if a.Balance.Sign() < 0 || a.Balance.BitLen() > 256 {
 			return common.Hash{}, fmt.Errorf("genesis: the balance of %v is not a number of up to 256 bits", address)
@@ -167,19 +168,19 @@ func stateRoot(alloc types.GenesisAlloc) (common.Hash, error) {
 		if err != nil {
 			return common.Hash{}, err
 		}
-		pairs = append(pairs, pair{crypto.Keccak256(address[:]), value})
+		pairs = append(pairs, mpt.Pair{Key: crypto.Keccak256(address[:]), Value: value})
 	}
-	return trieRoot(pairs), nil
+	return mpt.Root(pairs), nil
 }
 
 // storageRoot is the root of the trie of an account's storage. A slot with zero is none.
 func storageRoot(storage map[common.Hash]common.Hash) common.Hash {
-	pairs := make([]pair, 0, len(storage))
+	pairs := make([]mpt.Pair, 0, len(storage))
 	for slot, value := range storage {
 		if value != (common.Hash{}) {
 			item, _ := rlp.EncodeToBytes(common.TrimLeftZeroes(value[:])) // bytes always encode
-			pairs = append(pairs, pair{crypto.Keccak256(slot[:]), item})
+			pairs = append(pairs, mpt.Pair{Key: crypto.Keccak256(slot[:]), Value: item})
 		}
 	}
-	return trieRoot(pairs)
+	return mpt.Root(pairs)
 }

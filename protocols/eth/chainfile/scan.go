@@ -13,6 +13,7 @@ import (
 	"github.com/ethereum/go-ethereum/rlp"
 
 	"github.com/sennit-net/sennit/protocols/eth"
+	"github.com/sennit-net/sennit/protocols/eth/internal/mpt"
 )
 
 // scan reads block files and makes an index of them. Every block is checked against its header, and every header against the
@@ -126,7 +127,7 @@ func split(block []byte) (parts, error) {
 
 // check holds the body against what the header says of it.
 func (p *parts) check(h *types.Header) error {
-	root, err := listRoot(p.txs)
+	root, err := mpt.ListRoot(p.txs)
 	switch {
 	case err != nil:
 		return fmt.Errorf("transactions: %w", err)
@@ -139,7 +140,7 @@ func (p *parts) check(h *types.Header) error {
 	case !p.withWithdrawals:
 		return nil
 	}
-	if root, err = listRoot(p.withdrawn); err != nil {
+	if root, err = mpt.ListRoot(p.withdrawn); err != nil {
 		return fmt.Errorf("withdrawals: %w", err)
 	}
 	if root != *h.WithdrawalsHash {
@@ -189,15 +190,15 @@ func (c *Chain) checkReceipts(number uint64, list []byte) error {
 	if err != nil {
 		return err
 	}
-	pairs := make([]pair, len(receipts))
+	pairs := make([]mpt.Pair, len(receipts))
 	for i, r := range receipts {
 		value, err := r.MarshalBinary()
 		if err != nil {
 			return fmt.Errorf("receipt %d: %w", i, err)
 		}
-		pairs[i] = pair{rlp.AppendUint64(nil, uint64(i)), value}
+		pairs[i] = mpt.Pair{Key: rlp.AppendUint64(nil, uint64(i)), Value: value}
 	}
-	if trieRoot(pairs) != h.ReceiptHash {
+	if mpt.Root(pairs) != h.ReceiptHash {
 		return errors.New("not those of the header")
 	}
 	return nil

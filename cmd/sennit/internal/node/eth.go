@@ -120,5 +120,5 @@ func (s *ethService) close() error {
 	return s.chain.Close()
 }
 
-// APIs has nothing yet to offer.
-func (s *ethService) APIs() []rpc.API { return nil }
+// APIs is the namespace eth.
+func (s *ethService) APIs() []rpc.API { return s.handler.APIs() }
