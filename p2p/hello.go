@@ -51,11 +51,17 @@ func newHello(key *ecdsa.PublicKey, name string, caps []Cap) *hello {
 		Caps:    caps,
 		ID:      crypto.FromECDSAPub(key)[1:],
 	}
-	var err error
-	if h.payload, err = rlp.EncodeToBytes(h); err != nil {
-		panic(err) // all of it can be encoded
-	}
+	h.encode()
 	return h
+}
+
+// encode makes the payload, of what the other fields say.
+func (h *hello) encode() {
+	payload, err := rlp.EncodeToBytes(h)
+	if err != nil {
+		panic(err) // there is nothing in it that cannot be encoded
+	}
+	h.payload = payload
 }
 
 // nodeID returns the ID of the node whose key the Hello names.

@@ -30,6 +30,9 @@ type PeerInfo struct {
 		Trusted       bool   `json:"trusted"`
 		Static        bool   `json:"static"` // dialed because it is a static node
 	} `json:"network"`
-	Framing   string                 `json:"framing,omitempty"` // how messages travel on the link: "rlpx" or "lanes/1"
-	Protocols map[string]interface{} `json:"protocols"`         // by protocol name: what its PeerInfo returns, "handshake" or "unknown"
+	Protocols map[string]interface{} `json:"protocols"` // by protocol name: what its PeerInfo returns, "handshake" or "unknown"
+
+	// Framing is how messages travel on the link, "rlpx" or "lanes/1"; it is empty for a peer made for tests. go-ethereum
+	// has no such field.
+	Framing string `json:"framing,omitempty"`
 }

@@ -11,7 +11,7 @@ import (
 
 // protoRW is a protocol that runs with a peer: what its Run reads from and writes to.
 type protoRW struct {
-	Protocol
+	*Protocol // the server's, for all peers
 	lane *link.Lane // nil for a peer made for tests, which is never run
 	peer *Peer
 }

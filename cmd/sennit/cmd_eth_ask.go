@@ -88,20 +88,18 @@ answer, 2 if the command line is wrong.`,
 
 func newEthHeaders() *cobra.Command {
 	var (
-		flags               ethFlags
-		count, skip         uint64
-		reverse             bool
-		headersPerRequest   = uint64(eth.MaxHeaders)
-		countFlag, skipFlag = "count", "skip"
+		flags       ethFlags
+		count, skip uint64
+		reverse     bool
 	)
 	cmd := &cobra.Command{
 		Use:   "headers BLOCK",
 		Short: "Ask a node for headers",
-		Long: `Show headers from BLOCK on: a number, a hash, or head. It is checked that they are
-what was asked for, and without --skip that each is the parent of the next.
+		Long: `Show headers from BLOCK on: a number, a hash, or head. It is checked that they
+are what was asked for, and without --skip that each is the parent of the next.
 
-Exit status: 0 if there were headers, 1 if the node has none or did not answer, 2
-if the command line is wrong.`,
+Exit status: 0 if there were headers, 1 if the node has none or did not answer,
+2 if the command line is wrong.`,
 		Example: `  sennit eth headers 1000000 --count 100 --node enode://...
   sennit eth headers head --reverse --skip 99 --json`,
 		Args: wants("BLOCK"),
@@ -110,8 +108,8 @@ if the command line is wrong.`,
 			if err != nil {
 				return err
 			}
-			if count == 0 || count > headersPerRequest {
-				return usageError(fmt.Errorf("--%s: %d is not 1 to %d", countFlag, count, headersPerRequest))
+			if count == 0 || count > eth.MaxHeaders {
+				return usageError(fmt.Errorf("--count: %d is not 1 to %d", count, eth.MaxHeaders))
 			}
 			request.Amount, request.Skip, request.Reverse = hexutil.Uint64(count), hexutil.Uint64(skip), reverse
 			return flags.ask(cmd.Context(), func(ctx context.Context, node ethcmd.Node) error {
@@ -126,8 +124,8 @@ if the command line is wrong.`,
 			})
 		},
 	}
-	cmd.Flags().Uint64Var(&count, countFlag, 10, "how many, up to 1024: `N`")
-	cmd.Flags().Uint64Var(&skip, skipFlag, 0, "leave `N` out between two")
+	cmd.Flags().Uint64Var(&count, "count", 10, "how many, up to 1024: `N`")
+	cmd.Flags().Uint64Var(&skip, "skip", 0, "leave `N` out between two")
 	cmd.Flags().BoolVar(&reverse, "reverse", false, "towards the genesis block")
 	flags.registerAsk(cmd)
 	return cmd

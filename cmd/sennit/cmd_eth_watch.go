@@ -25,11 +25,12 @@ nodes, which are dialed again when a link is lost; or with --network nodes of a
 public network that discovery finds.
 
 Each line has the time, the beginning of the node's id, and what it said. With
---json each is an object: event, at, peer, client, and hash, first, afterSeconds,
-full, type, size, number, earliest, difficulty, version, error where they apply.
+--json each is an object: event, at, peer, client, and hash, first, full, type,
+afterSeconds, size, number, earliest, difficulty, version, error where they
+apply.
 
-Exit status: 0 when it was told to stop, 1 if there is nothing to watch, 2 if the
-command line is wrong.`
+Exit status: 0 when it was told to stop, 1 if there is nothing to watch, 2 if
+the command line is wrong.`
 
 func newEthWatch() *cobra.Command {
 	var (

@@ -142,13 +142,17 @@ func (a *API) PeerBlock(ctx context.Context, peer string, r HeadersRequest) (*Bl
 	return p.Block(ctx, r.Query(p).Start)
 }
 
-// PeerTransaction asks a peer for a transaction that is in its pool; nil if it does not have it.
-func (a *API) PeerTransaction(ctx context.Context, peer string, hash common.Hash) (*types.Transaction, error) {
+// PeerTransaction asks a peer for a transaction that is in its pool, a [types.Transaction]; nil if it does not have it.
+func (a *API) PeerTransaction(ctx context.Context, peer string, hash common.Hash) (any, error) {
 	p, err := a.peer(peer)
 	if err != nil {
 		return nil, err
 	}
-	return p.Transaction(ctx, hash)
+	tx, err := p.Transaction(ctx, hash)
+	if tx == nil || err != nil {
+		return nil, err // a nil pointer would be asked for its JSON
+	}
+	return tx, nil
 }
 
 // Seen is the subscription of what peers say: eth_subscribe with the parameter "seen" gives an [EventRecord] for each event.

@@ -124,7 +124,7 @@ func (p *Peer) fetch(now time.Time) time.Duration {
 		case p.h.fetching.claim(w.Hash):
 			r.infos = append(r.infos, w.TxInfo)
 		default:
-			later = append(later, want{w.TxInfo, now.Add(fetchTimeout)})
+			later = append(later, want{w.TxInfo, now.Add(wantDelay)}) // until it has come, or its turn
 		}
 	}
 	return p.startRound(r, later)

@@ -17,13 +17,12 @@ import (
 // next and, without gaps, the hashes of the parents. An answer that is something else is an [ErrBadAnswer] and ends the
 // link. Whether the headers are part of a chain is for the caller to say.
 func (p *Peer) Headers(ctx context.Context, q HeadersQuery) ([]*types.Header, error) {
-	limit := int(min(q.Amount, MaxHeaders))
-	q.Amount = uint64(limit)
-	m, err := p.ask(ctx, &GetBlockHeaders{Query: q}, limit)
+	q.Amount = min(q.Amount, MaxHeaders)
+	list, err := p.byRange(ctx, q)
 	if err != nil {
 		return nil, err
 	}
-	headers, err := decodeHeaders(m.(*Items).Items)
+	headers, err := decodeHeaders(list)
 	if err == nil {
 		err = checkHeaders(q, headers)
 	}
@@ -31,6 +30,15 @@ func (p *Peer) Headers(ctx context.Context, q HeadersQuery) ([]*types.Header, er
 		return nil, p.bad("headers: %w", err)
 	}
 	return headers, nil
+}
+
+// byRange asks for headers and returns them as they come.
+func (p *Peer) byRange(ctx context.Context, q HeadersQuery) ([]rlp.RawValue, error) {
+	m, err := p.ask(ctx, &GetBlockHeaders{Query: q}, int(q.Amount))
+	if err != nil {
+		return nil, err
+	}
+	return m.(*Items).Items, nil
 }
 
 func decodeHeaders(raw []rlp.RawValue) ([]*types.Header, error) {

@@ -13,7 +13,7 @@ import (
 const maxKnown = 32768
 
 // knownWays is how many places there are for each hash.
-const knownWays = 4
+const knownWays = 8
 
 // known remembers which transactions a peer has, by a keyed hash of 64 bits of their hashes. It forgets, and with a
 // probability of about 2^-47 it takes one for another: neither costs more than a message. It grows with what is put into
