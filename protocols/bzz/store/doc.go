@@ -1,0 +1,70 @@
+// Package store keeps Swarm chunks: [Store] on disk, [Memory] in memory, with the same behaviour.
+//
+// A store has a capacity in bytes. When it is exceeded, the chunks that have gone unused for longest leave; nothing is
+// pinned. Chunks are numbered in the order of their arrival within their bin, which is the number of leading bits that
+// their address shares with the node's (bzz fact sheet, section 4): pull syncing follows these numbers. A chunk that was
+// evicted and comes again gets a new number.
+//
+// Stores do not verify what they are given; a chunk made by package chunk has been verified. What comes from disk is
+// checked against what was put there.
+package store
+
+import (
+	"errors"
+
+	"github.com/sennit-net/sennit/protocols/bzz/chunk"
+)
+
+// Bins is how many bins there are. The last one takes every chunk that shares as many leading bits or more.
+const Bins = 256
+
+// DefaultCapacity is how much a store holds unless told otherwise, in bytes: 5 GiB.
+const DefaultCapacity = 5 << 30
+
+var (
+	// ErrNotFound is returned for a chunk that is not there.
+	ErrNotFound = errors.New("store: chunk not found")
+
+	// ErrClosed is returned by a store that has been closed.
+	ErrClosed = errors.New("store: closed")
+
+	// ErrRange is returned for a bin that does not exist.
+	ErrRange = errors.New("store: no such bin")
+)
+
+// Options say how a store works. The zero value is a store with [DefaultCapacity] for the node at address zero.
+type Options struct {
+	// Base is the node's own address, from which bins are counted. A store on disk belongs to one node: opening it with
+	// another base fails.
+	Base chunk.Address
+
+	// Capacity is how many bytes of chunk data, span and payload, the store holds at most; 0 means [DefaultCapacity].
+	// A store on disk takes more than that on the disk, see [Store].
+	Capacity int64
+}
+
+func (o Options) capacity() int64 {
+	if o.Capacity <= 0 {
+		return DefaultCapacity
+	}
+	return o.Capacity
+}
+
+// Entry is one chunk in the order of its bin.
+type Entry struct {
+	ID      uint64 // from 1 upwards in each bin, never used again
+	Address chunk.Address
+}
+
+// Stats are counters of a store since it was opened, and its state.
+type Stats struct {
+	Chunks   int64 // held now
+	Bytes    int64 // of chunk data held now
+	Capacity int64 // in bytes
+	Puts     int64 // chunks that were new
+	Evicted  int64 // chunks that left because of the capacity
+	Corrupt  int64 // chunks found damaged on disk, which have been removed
+}
+
+// binOf returns the bin of addr.
+func binOf(base, addr chunk.Address) int { return min(base.PO(addr), Bins-1) }
