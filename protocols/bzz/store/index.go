@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"os"
 	"runtime/debug"
 	"time"
 
@@ -62,7 +61,7 @@ func orderKey(bin int, id uint64) []byte {
 
 func useKey(use uint64) []byte { return binary.BigEndian.AppendUint64(nil, use) }
 
-// index wraps the database so that a damaged file is an error and not a panic. It is safe for concurrent use.
+// index wraps the database so that the damage which it notices is an error and not a panic. It is safe for concurrent use.
 type index struct{ db *bolt.DB }
 
 // openIndex opens or makes the index of the node at base.
@@ -80,22 +79,8 @@ func openIndex(path string, base chunk.Address) (*index, error) {
 }
 
 func (x *index) open(path string) (err error) {
-	// Should the database panic, nobody else would close the file and give up its lock.
-	var file *os.File
-	defer func() {
-		if err != nil && file != nil {
-			file.Close()
-		}
-	}()
 	defer guard(&err)()
-	x.db, err = bolt.Open(path, 0o600, &bolt.Options{
-		Timeout:      lockPeriod,
-		FreelistType: bolt.FreelistMapType,
-		OpenFile: func(name string, flag int, mode os.FileMode) (f *os.File, err error) {
-			file, err = os.OpenFile(name, flag, mode)
-			return file, err
-		},
-	})
+	x.db, err = bolt.Open(path, 0o600, &bolt.Options{Timeout: lockPeriod, FreelistType: bolt.FreelistMapType})
 	return err
 }
 
