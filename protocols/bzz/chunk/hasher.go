@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/ethereum/go-ethereum/crypto"
+
+	"github.com/sennit-net/sennit/protocols/bzz/internal/keccak"
 )
 
 const (
@@ -27,10 +29,9 @@ var zeroRoots = func() (roots [levels][SegmentSize]byte) {
 // The zero value is ready. A Hasher allocates when it is first used and never again. It is not safe for concurrent use:
 // each goroutine that hashes has its own.
 type Hasher struct {
-	keccak crypto.KeccakState
-	nodes  [MaxPayload / 2]byte // level by level, in place
-	last   [pairSize]byte       // the pair that the payload ends in, filled with zeros
-	sum    [SegmentSize]byte    // where results are read into; on the stack they would escape, as last would
+	keccak keccak.Hasher
+	nodes  [MaxPayload / 2]byte          // level by level, in place
+	last   [keccak.Lanes * pairSize]byte // the pairs that the payload ends in, filled with zeros
 }
 
 // HashData returns the address of the chunk that data, span and payload, is. It panics if data is longer than
@@ -42,7 +43,7 @@ func (h *Hasher) HashData(data []byte) Address {
 // hash computes the address of a chunk with this span, which is hashed as it stands.
 func (h *Hasher) hash(span, payload []byte) Address {
 	root := h.root(payload)
-	return Address(h.keccak256(span, root))
+	return Address(h.keccak.Sum(span, root))
 }
 
 // Root returns the root of the tree over payload, which is the address but for the span. It panics if payload is longer
@@ -56,40 +57,28 @@ func (h *Hasher) root(payload []byte) []byte {
 	if len(payload) > MaxPayload {
 		panic(fmt.Sprintf("chunk: payload of %d bytes to hash, at most %d", len(payload), MaxPayload))
 	}
-	whole := len(payload) / pairSize
-	h.pairs(h.nodes[:], payload[:whole*pairSize])
-	n := whole
-	if rest := payload[whole*pairSize:]; len(rest) > 0 || n == 0 {
-		clear(h.last[copy(h.last[:], rest):])
-		copy(h.nodes[n*SegmentSize:], h.keccak256(h.last[:], nil))
-		n++
-	}
+	n := h.firstLevel(payload)
 	for level := 1; level < levels; level++ {
 		if n%2 == 1 {
 			copy(h.nodes[n*SegmentSize:], zeroRoots[level][:])
 			n++
 		}
-		h.pairs(h.nodes[:], h.nodes[:n*SegmentSize])
 		n /= 2
+		h.keccak.Blocks(h.nodes[:], h.nodes[:], n, pairSize)
 	}
 	return h.nodes[:SegmentSize]
 }
 
-// pairs hashes each 64 bytes of src to 32 bytes of dst. They may be the same memory: what is written has been read.
-func (h *Hasher) pairs(dst, src []byte) {
-	for i := 0; i*pairSize < len(src); i++ {
-		copy(dst[i*SegmentSize:], h.keccak256(src[i*pairSize:(i+1)*pairSize], nil))
+// firstLevel hashes the payload's pairs of segments into h.nodes and returns how many there are, at least one.
+func (h *Hasher) firstLevel(payload []byte) int {
+	whole := len(payload) / len(h.last) * keccak.Lanes
+	h.keccak.Blocks(h.nodes[:], payload, whole, pairSize)
+	rest := payload[whole*pairSize:]
+	if len(rest) == 0 && whole > 0 {
+		return whole
 	}
-}
-
-// keccak256 returns the hash of a and b, in memory that the next call writes to.
-func (h *Hasher) keccak256(a, b []byte) []byte {
-	if h.keccak == nil {
-		h.keccak = crypto.NewKeccakState()
-	}
-	h.keccak.Reset()
-	h.keccak.Write(a)
-	h.keccak.Write(b)
-	h.keccak.Read(h.sum[:])
-	return h.sum[:]
+	clear(h.last[copy(h.last[:], rest):])
+	n := max(1, (len(rest)+pairSize-1)/pairSize)
+	h.keccak.Blocks(h.nodes[whole*SegmentSize:], h.last[:], n, pairSize)
+	return whole + n
 }

@@ -38,16 +38,18 @@ type Options struct {
 	// another base fails.
 	Base chunk.Address
 
-	// Capacity is how many bytes of chunk data, span and payload, the store holds at most; 0 means [DefaultCapacity].
-	// A store on disk takes more than that on the disk, see [Store].
+	// Capacity is how many bytes of chunks the store holds at most; 0 means [DefaultCapacity]. Each chunk counts as
+	// [SlotSize] bytes, however short it is. There is always room for one. A store on disk takes somewhat more than that,
+	// see [Store].
 	Capacity int64
 }
 
-func (o Options) capacity() int64 {
+// chunks returns how many chunks the store may hold.
+func (o Options) chunks() int64 {
 	if o.Capacity <= 0 {
-		return DefaultCapacity
+		return DefaultCapacity / SlotSize
 	}
-	return o.Capacity
+	return max(1, o.Capacity/SlotSize)
 }
 
 // Entry is one chunk in the order of its bin.
@@ -59,8 +61,7 @@ type Entry struct {
 // Stats are counters of a store since it was opened, and its state.
 type Stats struct {
 	Chunks   int64 // held now
-	Bytes    int64 // of chunk data held now
-	Capacity int64 // in bytes
+	Capacity int64 // chunks that may be held
 	Puts     int64 // chunks that were new
 	Evicted  int64 // chunks that left because of the capacity
 	Corrupt  int64 // chunks found damaged on disk, which have been removed

@@ -3,6 +3,7 @@ package store
 import (
 	"container/list"
 	"context"
+	"fmt"
 	"sort"
 	"sync"
 
@@ -13,9 +14,9 @@ import (
 // long. It is safe for concurrent use. Besides the chunk data it takes about 300 bytes for each chunk.
 type Memory struct {
 	// Static after construction.
-	base     chunk.Address
-	capacity int64
-	changes  *changes
+	base    chunk.Address
+	max     int64 // chunks
+	changes *changes
 
 	// Guarded by mu.
 	mu     sync.Mutex
@@ -42,11 +43,11 @@ type memoryBin struct {
 // NewMemory makes an empty store.
 func NewMemory(opts Options) *Memory {
 	return &Memory{
-		base:     opts.Base,
-		capacity: opts.capacity(),
-		changes:  newChanges(),
-		chunks:   make(map[chunk.Address]*list.Element),
-		bins:     make(map[int]*memoryBin),
+		base:    opts.Base,
+		max:     opts.chunks(),
+		changes: newChanges(),
+		chunks:  make(map[chunk.Address]*list.Element),
+		bins:    make(map[int]*memoryBin),
 	}
 }
 
@@ -61,7 +62,7 @@ func (m *Memory) Put(_ context.Context, c chunk.Chunk) (existed bool, err error)
 
 func (m *Memory) put(c chunk.Chunk) (bin int, existed bool, err error) {
 	if c.IsZero() {
-		return 0, false, chunk.ErrInvalid
+		return 0, false, fmt.Errorf("%w: no chunk", chunk.ErrInvalid)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -84,8 +85,7 @@ func (m *Memory) put(c chunk.Chunk) (bin int, existed bool, err error) {
 	m.chunks[c.Address()] = m.used.PushFront(h)
 	m.stats.Puts++
 	m.stats.Chunks++
-	m.stats.Bytes += int64(len(c.Data()))
-	for m.stats.Bytes > m.capacity {
+	if m.stats.Chunks > m.max {
 		m.evictLocked(m.used.Back())
 	}
 	return h.bin, false, nil
@@ -96,7 +96,6 @@ func (m *Memory) evictLocked(e *list.Element) {
 	delete(m.chunks, h.c.Address())
 	m.stats.Evicted++
 	m.stats.Chunks--
-	m.stats.Bytes -= int64(len(h.c.Data()))
 	b := m.bins[h.bin]
 	if b.gone++; b.gone*2 <= len(b.entries) {
 		return
@@ -155,7 +154,7 @@ func (m *Memory) Cursor(bin int) uint64 {
 // Range is [Store.Range].
 func (m *Memory) Range(bin int, from, to uint64, limit int) ([]Entry, error) {
 	if bin < 0 || bin >= Bins {
-		return nil, ErrRange
+		return nil, fmt.Errorf("%w: %d", ErrRange, bin)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -187,8 +186,18 @@ func (m *Memory) Stats() Stats {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s := m.stats
-	s.Capacity = m.capacity
+	s.Capacity = m.max
 	return s
+}
+
+// Sync is [Store.Sync]; there is nothing to wait for.
+func (m *Memory) Sync(context.Context) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.chunks == nil {
+		return ErrClosed
+	}
+	return nil
 }
 
 // Close is [Store.Close]. What was in memory is gone.
