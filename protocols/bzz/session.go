@@ -143,7 +143,7 @@ func (s *session) failed(err error) {
 
 // runBzz is the protocol bzz: one handshake, and then nothing for as long as the link lives.
 func (s *session) runBzz(rw p2p.MsgReadWriter) error {
-	timer := time.AfterFunc(handshakeTimeout, func() { s.fail(errNoHandshake) })
+	timer := time.AfterFunc(handshakeTimeout, func() { s.fail(s.late()) })
 	err := s.shakeHands(rw)
 	timer.Stop()
 	if err != nil {
@@ -165,9 +165,7 @@ func (s *session) shakeHands(rw p2p.MsgReadWriter) error {
 	select {
 	case <-s.node.started:
 	case <-s.ctx.Done():
-		return errNotStarted
-	case <-time.After(handshakeTimeout):
-		return errNotStarted
+		return io.EOF
 	}
 	ours := s.node.handshake()
 	if !s.peer.Inbound() {
@@ -228,7 +226,17 @@ func (s *session) await() error {
 	case <-s.ctx.Done():
 		return io.EOF
 	case <-timer.C:
+		return s.late()
+	}
+}
+
+// late returns why there has been no handshake in time.
+func (s *session) late() error {
+	select {
+	case <-s.node.started:
 		return errNoHandshake
+	default:
+		return errNotStarted
 	}
 }
 
