@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -107,6 +108,7 @@ type remote struct {
 	pipes map[string]*p2p.MsgPipeRW
 	ends  chan error // of the Runs of the node
 	in    chan heard
+	over  []heard // has come, but was passed over by expect
 }
 
 // heard is a message of the node.
@@ -116,8 +118,9 @@ type heard struct {
 	payload []byte
 }
 
-// link connects a peer to the node, without a handshake. The node believes that it has dialed.
-func link(t *testing.T, n *Node, overlay chunk.Address) *remote {
+// link connects a peer to the node, without a handshake. The node believes that it has dialed. The peer does not read what
+// is sent on the protocols it is deaf to.
+func link(t *testing.T, n *Node, overlay chunk.Address, deaf ...string) *remote {
 	t.Helper()
 	var id enode.ID
 	copy(id[:], overlay[:])
@@ -135,7 +138,9 @@ func link(t *testing.T, n *Node, overlay chunk.Address) *remote {
 			r.ends <- proto.Run(peer, there)
 			ours.Close() // as a server ends the link when a protocol returns
 		}()
-		go r.listen(proto.Name, here)
+		if !slices.Contains(deaf, proto.Name) {
+			go r.listen(proto.Name, here)
+		}
 	}
 	go func() {
 		_, _ = ours.ReadMsg()
@@ -190,9 +195,15 @@ func (r *remote) sayBytes(proto string, code uint64, payload []byte) {
 // patience is how long a test waits for what happens at once.
 const patience = 20 * time.Second
 
-// expect returns the payload of the next message with this code and passes others over.
+// expect returns the payload of the next message with this code. Others are left for later.
 func (r *remote) expect(proto string, code uint64) []byte {
 	r.t.Helper()
+	for i, m := range r.over {
+		if m.proto == proto && m.code == code {
+			r.over = slices.Delete(r.over, i, i+1)
+			return m.payload
+		}
+	}
 	timeout := time.After(patience)
 	for {
 		select {
@@ -200,10 +211,21 @@ func (r *remote) expect(proto string, code uint64) []byte {
 			if m.proto == proto && m.code == code {
 				return m.payload
 			}
+			r.over = append(r.over, m)
 		case <-timeout:
 			r.t.Fatalf("the node does not send %s %d", proto, code)
 		}
 	}
+}
+
+// rest returns what has come and was not expected.
+func (r *remote) rest() []heard {
+	for len(r.in) > 0 {
+		r.over = append(r.over, <-r.in)
+	}
+	rest := r.over
+	r.over = nil
+	return rest
 }
 
 // end waits until the node has ended the link, and wants an error with a text among the ends of its protocols.
@@ -224,8 +246,7 @@ func (r *remote) end(text string) {
 	}
 }
 
-// alive has the node answer a request, which shows that it has handled everything before, and that the link goes on. It
-// passes over what the node has sent until then.
+// alive has the node answer a request, which shows that it has handled everything before, and that the link goes on.
 func (r *remote) alive(n *Node) {
 	r.t.Helper()
 	c := someChunk(-1)
