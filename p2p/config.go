@@ -94,6 +94,10 @@ type Config struct {
 	// LegacyHandshake accepts handshakes of the form from before EIP-8 as well, which nodes older than 2021 send.
 	LegacyHandshake bool `toml:",omitempty" json:",omitempty"`
 
+	// NoLanes keeps the server from offering lanes/1, the framing that two Sennit nodes use between them: every link is
+	// plain RLPx then.
+	NoLanes bool `toml:",omitempty" json:",omitempty"`
+
 	clock mclock.Clock // nil for the system's
 }
 

@@ -35,7 +35,7 @@ func fullConfig() Config {
 		NodeDatabase:     "/nodes", ListenAddr: ":30303", DiscAddr: "127.0.0.1:30304",
 		NAT:    nat.ExtIP(net.IPv4(192, 0, 2, 1)),
 		NoDial: true, EnableMsgEvents: true,
-		MemoryBudget: 1 << 30, LegacyHandshake: true,
+		MemoryBudget: 1 << 30, LegacyHandshake: true, NoLanes: true,
 	}
 }
 
@@ -59,6 +59,7 @@ NoDial = true
 EnableMsgEvents = true
 MemoryBudget = 1073741824
 LegacyHandshake = true
+NoLanes = true
 `
 
 const emptyDocument = `MaxPeers = 0

@@ -44,6 +44,7 @@ type ConfigTOML struct {
 	EnableMsgEvents  bool
 	MemoryBudget     int64 `toml:",omitempty"`
 	LegacyHandshake  bool  `toml:",omitempty"`
+	NoLanes          bool  `toml:",omitempty"`
 }
 
 // From sets t to what c says.
@@ -67,6 +68,7 @@ func (t *ConfigTOML) From(c *Config) {
 		EnableMsgEvents:  c.EnableMsgEvents,
 		MemoryBudget:     c.MemoryBudget,
 		LegacyHandshake:  c.LegacyHandshake,
+		NoLanes:          c.NoLanes,
 	}
 	if c.NAT != nil {
 		t.NAT = &NATSpec{c.NAT}
@@ -93,6 +95,7 @@ func (t *ConfigTOML) To(c *Config) {
 	c.EnableMsgEvents = t.EnableMsgEvents
 	c.MemoryBudget = t.MemoryBudget
 	c.LegacyHandshake = t.LegacyHandshake
+	c.NoLanes = t.NoLanes
 	c.NAT = nil
 	if t.NAT != nil {
 		c.NAT = t.NAT.Interface

@@ -1,6 +1,9 @@
 package config
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // Check returns an error that names a value which makes no sense for a node, wherever it came from.
 func (c *Config) Check() error {
@@ -17,5 +20,5 @@ func (c *Config) Check() error {
 			return fmt.Errorf("%s is %d, want 0 or more", n.name, n.value)
 		}
 	}
-	return nil
+	return errors.Join(c.Eth.check(), c.Shh.check(), c.Bzz.check(), c.RPC.check())
 }

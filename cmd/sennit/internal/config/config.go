@@ -24,6 +24,10 @@ import (
 type Config struct {
 	Node Node
 	P2P  p2p.Config
+	Eth  Eth
+	Shh  Shh
+	Bzz  Bzz
+	RPC  RPC
 }
 
 // Node is the [node] section of the file: what concerns the program and not the peer layer.
@@ -49,6 +53,7 @@ func Default() Config {
 			DiscoveryV4: true,
 			DiscoveryV5: true,
 		},
+		Eth: defaultEth(), Shh: defaultShh(), Bzz: defaultBzz(), RPC: defaultRPC(),
 	}
 	if dir, err := os.UserConfigDir(); err == nil {
 		c.Node.DataDir = filepath.Join(dir, "sennit")
@@ -66,8 +71,12 @@ func (c *Config) Load(file string) error {
 	var sections struct {
 		Node *Node          `toml:"node"`
 		P2P  p2p.ConfigTOML `toml:"p2p"`
+		Eth  *Eth           `toml:"eth"`
+		Shh  *Shh           `toml:"shh"`
+		Bzz  *Bzz           `toml:"bzz"`
+		RPC  *RPC           `toml:"rpc"`
 	}
-	sections.Node = &c.Node
+	sections.Node, sections.Eth, sections.Shh, sections.Bzz, sections.RPC = &c.Node, &c.Eth, &c.Shh, &c.Bzz, &c.RPC
 	sections.P2P.From(&c.P2P)
 	if err := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields().Decode(&sections); err != nil {
 		return fmt.Errorf("%s: %s", file, describe(err))

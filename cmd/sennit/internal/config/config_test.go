@@ -64,6 +64,7 @@ BootstrapNodes = ["` + enodeA + `"]
 BootstrapNodesV5 = ["` + enodeA + `"]
 NetRestrict = ["10.0.0.0/8"]
 DialRatio = 2
+NoLanes = true
 `
 
 // show returns the settings that file and flags share, in one comparable form.
@@ -73,7 +74,8 @@ func show(c *Config) map[string]any {
 		"log-level": c.Node.LogLevel, "log-format": c.Node.LogFormat, "cap": strings.Join(c.Node.Caps, " "), "echo": strings.Join(c.Node.Echo, " "),
 		"listen": c.P2P.ListenAddr, "maxpeers": c.P2P.MaxPeers, "nodiscover": c.P2P.NoDiscovery, "v4": c.P2P.DiscoveryV4, "v5": c.P2P.DiscoveryV5,
 		"static": len(c.P2P.StaticNodes), "trusted": len(c.P2P.TrustedNodes), "bootnodes": len(c.P2P.BootstrapNodes), "bootnodes5": len(c.P2P.BootstrapNodesV5),
-		"nat": "none", "netrestrict": "", "dialratio": c.P2P.DialRatio,
+		"nat": "none", "netrestrict": "", "dialratio": c.P2P.DialRatio, "nolanes": c.P2P.NoLanes,
+		"eth": c.Eth, "shh": c.Shh, "bzz": c.Bzz, "rpc": c.RPC,
 	}
 	if c.P2P.NAT != nil {
 		m["nat"] = "some"
@@ -88,7 +90,8 @@ var (
 	fromFile = map[string]any{
 		"datadir": "/file", "nodekey": "/file/key", "name": "file", "log-level": "warn", "log-format": "json", "cap": "aaa/1/1", "echo": "bbb/1/1",
 		"listen": "127.0.0.1:7", "maxpeers": 7, "nodiscover": true, "v4": false, "v5": false,
-		"static": 1, "trusted": 1, "bootnodes": 1, "bootnodes5": 1, "nat": "none", "netrestrict": "10.0.0.0/8", "dialratio": 2,
+		"static": 1, "trusted": 1, "bootnodes": 1, "bootnodes5": 1, "nat": "none", "netrestrict": "10.0.0.0/8", "dialratio": 2, "nolanes": true,
+		"eth": defaultEth(), "shh": defaultShh(), "bzz": defaultBzz(), "rpc": defaultRPC(),
 	}
 	flagCases = []struct {
 		arg  string
@@ -115,6 +118,10 @@ var (
 		{"--bootnodes=" + enodeA + "," + enrA, map[string]any{"bootnodes": 2, "bootnodes5": 2}},
 		{"--bootnode=" + enodeA + "," + enrA, map[string]any{"bootnodes": 2, "bootnodes5": 2}},
 		{"--netrestrict=192.168.0.0/16", map[string]any{"netrestrict": "192.168.0.0/16"}},
+		{"--nolanes=false", map[string]any{"nolanes": false}},
+		{"--eth", map[string]any{"eth": Eth{Enabled: true}}},
+		{"--shh", map[string]any{"shh": Shh{Enabled: true}}},
+		{"--bzz", map[string]any{"bzz": Bzz{Enabled: true}}},
 	}
 )
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"slices"
 
 	"github.com/ethereum/go-ethereum/p2p/enode"
 	"github.com/ethereum/go-ethereum/p2p/nat"
@@ -28,6 +29,12 @@ type Flags struct {
 	maxPeers                              int
 	static, trusted, bootnodes            []string
 	noDiscovery, discoveryV4, discoveryV5 bool
+	noLanes                               bool
+
+	eth Eth
+	shh Shh
+	bzz Bzz
+	rpc RPC
 }
 
 // Register adds the flags to fs.
@@ -41,6 +48,10 @@ func Register(fs *pflag.FlagSet) *Flags {
 	})
 	f.registerProgram()
 	f.registerPeers()
+	f.eth.register(fs)
+	f.shh.register(fs)
+	f.bzz.register(fs)
+	f.rpc.register(fs)
 	return f
 }
 
@@ -69,6 +80,7 @@ func (f *Flags) registerPeers() {
 	fs.BoolVar(&f.noDiscovery, "nodiscover", false, "no node discovery")
 	fs.BoolVar(&f.discoveryV4, "v4", true, "discovery v4")
 	fs.BoolVar(&f.discoveryV5, "v5", true, "discovery v5")
+	fs.BoolVar(&f.noLanes, "nolanes", false, "do not offer lanes/1: plain RLPx with everybody")
 
 	fs.StringSliceVar(&f.caps, "cap", nil, "protocol `NAME/VERSION/LENGTH` to read and count, never to answer; may be repeated")
 	fs.StringSliceVar(&f.echo, "echo", nil, "protocol `NAME/VERSION/LENGTH` that sends every message back; may be repeated")
@@ -85,7 +97,8 @@ func (f *Flags) Config() (*Config, error) {
 			return nil, fmt.Errorf("configuration: %w", err)
 		}
 	}
-	for _, o := range f.overrides(&c) {
+	overrides := slices.Concat(f.overrides(&c), c.Eth.overrides(&f.eth), c.Shh.overrides(&f.shh), c.Bzz.overrides(&f.bzz), c.RPC.overrides(&f.rpc))
+	for _, o := range overrides {
 		if !f.fs.Changed(o.flag) {
 			continue
 		}
@@ -122,6 +135,7 @@ func (f *Flags) overrides(c *Config) []override {
 		{"nodiscover", assign(&c.P2P.NoDiscovery, &f.noDiscovery)},
 		{"v4", assign(&c.P2P.DiscoveryV4, &f.discoveryV4)},
 		{"v5", assign(&c.P2P.DiscoveryV5, &f.discoveryV5)},
+		{"nolanes", assign(&c.P2P.NoLanes, &f.noLanes)},
 	}
 }
 

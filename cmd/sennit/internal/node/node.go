@@ -24,8 +24,9 @@ type Node struct {
 	counts    []*counter
 
 	// Set by Start.
-	server *p2p.Server
-	events *eventLog
+	server   *p2p.Server
+	events   *eventLog
+	services []service
 }
 
 // New returns a node of the given configuration, which it does not change. It touches nothing yet; an error is about the
@@ -59,15 +60,40 @@ func (n *Node) Start() error {
 		cfg.NodeDatabase = filepath.Join(c.Node.DataDir, "nodes")
 	}
 
+	services, err := makeServices(c, logger)
+	if err != nil {
+		return err
+	}
+	cfg.Protocols = slices.Clone(n.protocols)
+	for _, s := range services {
+		cfg.Protocols = append(cfg.Protocols, s.Protocols()...)
+	}
 	n.events = newEventLog(logger)
-	cfg.Protocols, cfg.Recorder = n.protocols, n.events
+	cfg.Recorder = n.events
 	n.server = &p2p.Server{Config: cfg}
 	if err := n.server.Start(); err != nil {
 		n.events.close()
 		return explainStart(err, cfg.ListenAddr)
 	}
+	if err := n.startServices(services); err != nil {
+		n.server.Stop()
+		n.events.close()
+		return err
+	}
 	logger.Info("node started", "enode", n.Enode(), "name", cfg.Name, "listen", n.server.ListenAddr, "maxpeers", cfg.MaxPeers,
-		"protocols", n.capNames(), "static", len(cfg.StaticNodes), "discovery", !cfg.NoDiscovery && (cfg.DiscoveryV4 || cfg.DiscoveryV5))
+		"protocols", capNames(cfg.Protocols), "static", len(cfg.StaticNodes), "discovery", !cfg.NoDiscovery && (cfg.DiscoveryV4 || cfg.DiscoveryV5))
+	return nil
+}
+
+// startServices starts all of the services or, if one fails, none.
+func (n *Node) startServices(services []service) error {
+	for i, s := range services {
+		if err := s.Start(n.server); err != nil {
+			stopServices(services[:i])
+			return err
+		}
+	}
+	n.services = services
 	return nil
 }
 
@@ -90,10 +116,16 @@ func explainStart(err error, addr string) error {
 	return fmt.Errorf("starting the node: %w", err)
 }
 
-func (n *Node) capNames() []string {
-	var names []string
-	for _, c := range n.counts {
-		names = append(names, c.cap.String())
+// capNames names the protocols in order.
+func capNames(protocols []p2p.Protocol) []string {
+	caps := make([]p2p.Cap, len(protocols))
+	for i, p := range protocols {
+		caps[i] = p2p.Cap{Name: p.Name, Version: p.Version}
+	}
+	slices.SortFunc(caps, p2p.Cap.Cmp)
+	names := make([]string, len(caps))
+	for i, c := range caps {
+		names[i] = c.String()
 	}
 	return names
 }
@@ -104,6 +136,7 @@ func (n *Node) Enode() string { return n.server.Self().URLv4() }
 // Stop tells every peer that the node quits, waits for all links to end, and logs what the protocols received.
 func (n *Node) Stop() {
 	n.log.Info("node stops", "peers", n.server.PeerCount())
+	stopServices(n.services)
 	n.server.Stop()
 	n.events.close()
 	for _, c := range n.counts {

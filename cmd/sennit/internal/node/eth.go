@@ -1,0 +1,11 @@
+package node
+
+import (
+	"github.com/ethereum/go-ethereum/log"
+
+	"github.com/sennit-net/sennit/cmd/sennit/internal/config"
+)
+
+func newEth(c *config.Config, _ log.Logger) (service, error) {
+	return nil, nil
+}
