@@ -145,7 +145,6 @@ func TestRubbishEndsTheLinkWithItsName(t *testing.T) {
 		{"unknown code of hive", "hive", 2, wire.Append(nil, wire.SubPeers{}), "unknown message code: hive 2"},
 		{"unknown code of stream", "stream", 11, wire.Append(nil, wire.SubPeers{}), "unknown message code: stream 11"},
 		{"too large", "stream", 0, make([]byte, wire.MaxMessage+1), "more than 10485760 bytes"},
-		{"subscribe error", "stream", 7, wire.Append(nil, wire.SubscribeError{Text: "boo"}), `refuses a subscription: "boo"`},
 		{"proof of another form", "stream", 3, wire.Append(nil, wire.SubPeers{}), "TakeoverProof"},
 		{"priority", "stream", 4, wire.Append(nil, wire.Subscribe{Stream: wire.SyncBin(1), Priority: 4}), "no such priority: 4"},
 	} {

@@ -90,7 +90,7 @@ func newNode(t *testing.T, change func(*Config)) *Node {
 func put(t *testing.T, n *Node, chunks ...chunk.Chunk) {
 	t.Helper()
 	for _, c := range chunks {
-		if _, err := n.Put(context.Background(), c); err != nil {
+		if err := n.Put(context.Background(), c); err != nil {
 			t.Fatal(err)
 		}
 	}

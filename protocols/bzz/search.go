@@ -74,14 +74,13 @@ func (n *Node) await(ctx context.Context, f *search) (chunk.Chunk, error) {
 	}
 }
 
-// Put keeps a chunk in the store, from where syncing carries it to the neighbours it belongs to. It tells whether the
-// chunk was there before; errors are the store's.
-func (n *Node) Put(ctx context.Context, c chunk.Chunk) (existed bool, err error) {
-	existed, err = n.cfg.Store.Put(ctx, c)
+// Put keeps a chunk in the store, from where syncing carries it to the neighbours it belongs to. Errors are the store's.
+func (n *Node) Put(ctx context.Context, c chunk.Chunk) error {
+	_, err := n.cfg.Store.Put(ctx, c)
 	if err == nil {
 		n.finish(c)
 	}
-	return existed, err
+	return err
 }
 
 // searchLocked returns the search for a chunk, which it makes if there is room; else nil.

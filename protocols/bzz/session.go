@@ -32,6 +32,7 @@ type session struct {
 
 	// Owned by the Run of stream.
 	mayRetrieve bool // the peer has subscribed to retrieval
+	refusals    int  // SubscribeErrors of the peer
 
 	// Guarded by node.mu.
 	runs     int                        // of the protocols that have not returned

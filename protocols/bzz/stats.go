@@ -14,7 +14,7 @@ type counters struct {
 	peers, addresses, untold, dialed, undialable atomic.Uint64
 	asked, requests, unforwarded, served         atomic.Uint64
 	received, unsolicited, invalid               atomic.Uint64
-	offered, wanted, synced                      atomic.Uint64
+	offered, wanted, synced, refused             atomic.Uint64
 }
 
 // Stats is the state of a node, and what it has done since it was made.
@@ -45,6 +45,7 @@ type Stats struct {
 	Offered uint64 `json:"offered"` // chunks offered to peers
 	Wanted  uint64 `json:"wanted"`  // chunks of offers that were missing here
 	Synced  uint64 `json:"synced"`  // chunks sent to peers that wanted them
+	Refused uint64 `json:"refused"` // streams that peers did not want
 }
 
 // Stats returns the state of the node.
@@ -55,7 +56,7 @@ func (n *Node) Stats() Stats {
 		Addresses: c.addresses.Load(), Untold: c.untold.Load(), Dialed: c.dialed.Load(), Undialable: c.undialable.Load(),
 		Asked: c.asked.Load(), Requests: c.requests.Load(), Unforwarded: c.unforwarded.Load(), Served: c.served.Load(),
 		Received: c.received.Load(), Unsolicited: c.unsolicited.Load(), Invalid: c.invalid.Load(),
-		Offered: c.offered.Load(), Wanted: c.wanted.Load(), Synced: c.synced.Load(),
+		Offered: c.offered.Load(), Wanted: c.wanted.Load(), Synced: c.synced.Load(), Refused: c.refused.Load(),
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()

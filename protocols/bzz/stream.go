@@ -1,7 +1,9 @@
 package bzz
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/sennit-net/sennit/p2p"
 	"github.com/sennit-net/sennit/protocols/bzz/wire"
@@ -22,6 +24,8 @@ var streamHandlers = [wire.StreamLength]func(*session, []byte) error{
 	wire.CodeQuit:                (*session).handleQuit,
 	wire.CodeDeliverySyncing:     (*session).handleDeliverySyncing,
 }
+
+var errRefusals = errors.New("bzz: the peer refuses more than it was asked for")
 
 // runStream is the protocol stream: chunks that are asked for, and chunks that are offered (section 5).
 func (s *session) runStream(rw p2p.MsgReadWriter) error {
@@ -80,11 +84,22 @@ func (n *Node) unserve(s *session) {
 // handleTakeoverProof checks the form of a message that means nothing.
 func (s *session) handleTakeoverProof(payload []byte) error { return wire.CheckTakeoverProof(payload) }
 
-// handleSubscribeError ends the link, as nodes of its time do.
+// handleSubscribeError notes that the peer does not take a stream it was asked to, or does not give one. Nodes of its time
+// end the link then; we do without: one that does not sync, as light nodes and some others do not, can still be asked for
+// chunks. There are as many refusals as there are subscriptions of ours and bins asked for, and no more.
 func (s *session) handleSubscribeError(payload []byte) error {
 	m, err := wire.ParseSubscribeError(payload)
 	if err != nil {
 		return err
 	}
-	return fmt.Errorf("bzz: the peer refuses a subscription: %q", m.Text)
+	s.node.log.Debug("the peer refuses a subscription", "peer", s.peer.ID(), "text", m.Text)
+	s.refusals++
+	if s.refusals > 2*maxStreams {
+		return fmt.Errorf("%w, the last: %q", errRefusals, m.Text)
+	}
+	s.node.counts.refused.Add(1)
+	if strings.Contains(m.Text, wire.RetrieveStream) {
+		s.node.unserve(s) // to ask it for a chunk would end the link
+	}
+	return nil
 }

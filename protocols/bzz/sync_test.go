@@ -344,3 +344,24 @@ func TestAChunkThatLeftTheStoreAfterItWasOfferedEndsTheLink(t *testing.T) {
 	r.want(m, 0)
 	r.end(errChunkGone.Error())
 }
+
+func TestAPeerThatRefusesToSyncIsKept(t *testing.T) {
+	n := newNode(t, nil)
+	r := meet(t, n, near(0, 1), false)
+	r.say(wire.StreamName, wire.SubscribeError{Text: "stream SYNC not registered"})
+	r.alive(n)
+	if s := n.Stats(); s.Refused != 1 {
+		t.Errorf("%+v", s)
+	}
+	r.say(wire.StreamName, wire.SubscribeError{Text: "stream RETRIEVE_REQUEST not registered"})
+	r.alive(n)
+	done := getting(n, someChunk(1))
+	put(t, n, someChunk(1))
+	if err := <-done; err != nil || n.Stats().Asked != 0 {
+		t.Errorf("%v; a peer that does not serve is asked %d times", err, n.Stats().Asked)
+	}
+	for range 2 * maxStreams {
+		r.say(wire.StreamName, wire.SubscribeError{Text: "boo"})
+	}
+	r.end(errRefusals.Error())
+}
