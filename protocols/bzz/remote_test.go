@@ -20,7 +20,10 @@ import (
 	"github.com/sennit-net/sennit/protocols/bzz/wire"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain looks for goroutines that are left. The one of the node database ends by itself, a second after that was closed.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/syndtr/goleveldb/leveldb.(*DB).mpoolDrain"))
+}
 
 // base is the address of the node that most tests are about.
 var base = chunk.Address{31: 1}
