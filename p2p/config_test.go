@@ -3,6 +3,7 @@ package p2p
 import (
 	"crypto/ecdsa"
 	"encoding/json"
+	"fmt"
 	"net"
 	"reflect"
 	"strings"
@@ -35,7 +36,7 @@ func fullConfig() Config {
 		NodeDatabase:     "/nodes", ListenAddr: ":30303", DiscAddr: "127.0.0.1:30304",
 		NAT:    nat.ExtIP(net.IPv4(192, 0, 2, 1)),
 		NoDial: true, EnableMsgEvents: true,
-		MemoryBudget: 1 << 30, LegacyHandshake: true,
+		MemoryBudget: 1 << 30, LegacyHandshake: true, NoLanes: true,
 	}
 }
 
@@ -59,6 +60,7 @@ NoDial = true
 EnableMsgEvents = true
 MemoryBudget = 1073741824
 LegacyHandshake = true
+NoLanes = true
 `
 
 const emptyDocument = `MaxPeers = 0
@@ -197,6 +199,42 @@ func TestEveryNATSettingRoundTrips(t *testing.T) {
 
 type customNAT struct{ nat.Interface }
 
+func TestAnEmptyListOfNetworksStaysOne(t *testing.T) {
+	// It allows nobody, while no list allows everybody.
+	c := Config{NetRestrict: new(netutil.Netlist)}
+	document, err := toml.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var through ConfigTOML
+	through.From(&c)
+	nested, err := toml.Marshal(through)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range [][]byte{document, nested, []byte("NetRestrict = []")} {
+		var got Config
+		if err := DecodeConfig(d, &got); err != nil || got.NetRestrict == nil || len(*got.NetRestrict) != 0 {
+			t.Errorf("%v, %v in\n%s", got.NetRestrict, err, d)
+		}
+	}
+}
+
+func TestNetworksAreReadFromAList(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                               "[]",
+		"10.0.0.0/8":                     "[10.0.0.0/8]",
+		" 10.0.0.0/8 ,, 2001:db8::/32\n": "[10.0.0.0/8 2001:db8::/32]",
+	} {
+		if got, err := ParseNetworks(text); err != nil || fmt.Sprint(*got) != want {
+			t.Errorf("%q: %v, %v", text, got, err)
+		}
+	}
+	if _, err := ParseNetworks("10.0.0.0/8,10.0.0"); err == nil || !strings.Contains(err.Error(), `"10.0.0" is not an IP address`) {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestNATWithoutATextFormIsNotWritten(t *testing.T) {
 	_, err := gethTOML.Marshal(struct{ P2P Config }{Config{NAT: customNAT{}}})
 	if err == nil || !strings.Contains(err.Error(), "customNAT") {
@@ -208,10 +246,18 @@ func TestDecodeConfigErrorsNameLineAndKey(t *testing.T) {
 	for document, want := range map[string][]string{
 		"MaxPeers = 1\n\nMaxPears = 3\nListenAdr = \":0\"": {"line 3: unknown key MaxPears", "line 4: unknown key ListenAdr"},
 		"[Node]\nMaxPeers = 1":                             {"line 1: unknown key Node"},
-		"NoDial = true\nMaxPeers = \"many\"":               {"line 2: MaxPeers: the value is of type string, not int"},
-		"\n\nStaticNodes = [\"enode://12@127.0.0.1:1\"]":   {"line 3", "StaticNodes", "public key"},
-		"NAT = \"bogus\"":                                  {"line 1", "NAT", `"bogus"`},
-		"MaxPeers = 1\nNetRestrict = [\"10.0.0.0/99\"]":    {"line 2", "NetRestrict", "10.0.0.0/99"},
+		"NoDial = true\nMaxPeers = \"many\"":               {"line 2: MaxPeers: the value is of type string, want a whole number"},
+		"\n\nStaticNodes = [\"enode://12@127.0.0.1:1\"]":   {"line 3: StaticNodes", `"enode://12@127.0.0.1:1"`, "its key has 2 hex digits, want 128"},
+		"StaticNodes = \"" + nodeURL1 + "\"":               {"line 1: StaticNodes", "of type string, want a list of nodes"},
+		"StaticNodes = [\n\"" + nodeURL1 + "\",\n\"x\"]":   {"line 3: StaticNodes", `node "x": want an enode URL`},
+		"TrustedNodes = {}":                                {"line 1: TrustedNodes", "inline table"},
+		"NAT = \"bogus\"":                                  {"line 1: NAT", `"bogus"`, "upnp"},
+		"NAT = \"extip:999\"":                              {"line 1: NAT", `"extip:999"`, "extip:IP"},
+		"MaxPeers = 1\nNetRestrict = [\"10.0.0.0/99\"]":    {"line 2: NetRestrict", `"10.0.0.0/99"`, "from 0 to 32"},
+		"NetRestrict = [\"10.0.0.1\"]":                     {"line 1: NetRestrict", "10.0.0.1/32"},
+		"NetRestrict = [\"fe80::1%eth0/64\"]":              {"line 1: NetRestrict", "zone"},
+		"NetRestrict = [\"ten/8\"]":                        {"line 1: NetRestrict", `"ten" is not an IP address`},
+		"NetRestrict = \"10.0.0.0/8\"":                     {"line 1: NetRestrict", "a list of networks"},
 		"MaxPeers = 1\nMaxPeers = 2":                       {"line 2", "MaxPeers"},
 		"MaxPeers = \n":                                    {"line 1"},
 		"MaxPeers = 99999999999999999999":                  {"line 1"},

@@ -1,7 +1,6 @@
 package p2p
 
 import (
-	"crypto/ecdsa"
 	"errors"
 	"io"
 	"net"
@@ -9,7 +8,6 @@ import (
 	"time"
 
 	"github.com/ethereum/go-ethereum/p2p/enode"
-	"github.com/ethereum/go-ethereum/p2p/netutil"
 
 	"github.com/sennit-net/sennit/p2p/rlpx"
 	"github.com/sennit-net/sennit/trace"
@@ -52,16 +50,7 @@ func (c *conn) link() trace.Link {
 
 // setupReadLimit is how many bytes of a connection are read before its peer is launched: the handshake packet of the
 // remote and a frame with the largest Hello. Nothing that the remote claims about sizes makes us read more.
-const setupReadLimit = 2 + maxAuthSize + 32 + 8 + maxHelloSize + 15 + 16
-
-// maxAuthSize is the largest size that a handshake packet may announce, in bytes (EIP-8; go-ethereum has the same).
-const maxAuthSize = 2048
-
-// legacyAuthSize is the size of the handshake packet of nodes from before EIP-8, which have no prefix.
-const legacyAuthSize = 307
-
-// pointPrefix is the first byte of an uncompressed point on the curve.
-const pointPrefix = 4
+const setupReadLimit = rlpx.MaxPacketSize + 32 + 8 + maxHelloSize + 15 + 16
 
 var (
 	errSetupReadLimit = errors.New("remote has sent more than a handshake and a Hello before we knew it")
@@ -73,6 +62,7 @@ var (
 type boundedFD struct {
 	net.Conn
 	auth  []byte // read from the socket by awaitAuth
+	plain bool   // auth may be the beginning of a longer packet: it was waited for as one from before EIP-8
 	ahead []byte // its part that Read has not returned yet
 	left  int    // bytes that may still be read from it
 	held  bool   // none may be read now
@@ -103,22 +93,18 @@ func (b *boundedFD) readSocket(p []byte) (int, error) {
 
 // awaitAuth waits for the whole handshake packet, so that whoever has to decrypt it need not wait; Read returns it then.
 //
-// With plain, a packet that may be one from before EIP-8 is waited for as such: it has no size, and starts with the first
-// byte of a point on the curve, as the sizes from 0x0400 to 0x04ff do. If it turns out to be none, calling awaitAuth again
-// without plain waits for the rest of it, and Read starts over.
-func (b *boundedFD) awaitAuth(plain bool) error {
+// With legacy, a packet that may be one from before EIP-8 is waited for as such ([rlpx.AuthSize]). If it turns out to be
+// none, calling awaitAuth again without legacy waits for the rest of it, and Read starts over.
+func (b *boundedFD) awaitAuth(legacy bool) error {
 	if err := b.awaitBytes(2); err != nil {
 		return err
 	}
-	size := int(b.auth[0])<<8 | int(b.auth[1])
-	if plain && b.auth[0] == pointPrefix {
-		size = legacyAuthSize - 2
-	}
-	if size > maxAuthSize {
+	size, plain := rlpx.AuthSize([2]byte(b.auth), legacy)
+	if size > rlpx.MaxPacketSize {
 		return errAuthTooLarge
 	}
-	err := b.awaitBytes(2 + size)
-	b.ahead = b.auth
+	err := b.awaitBytes(size)
+	b.plain, b.ahead = plain, b.auth
 	return err
 }
 
@@ -134,25 +120,6 @@ func (b *boundedFD) awaitBytes(n int) error {
 	return err
 }
 
-// readAsPlain reports whether there may be more of the packet than awaitAuth has waited for with plain.
-func (b *boundedFD) readAsPlain() bool {
-	return len(b.auth) == legacyAuthSize && b.auth[0] == pointPrefix
-}
-
 type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
-
-// nodeOf returns the node of an inbound connection: all we know is its key and where it comes from. The ports are those
-// of the connection, as in go-ethereum, so they are not where the node listens.
-func nodeOf(fd net.Conn, key *ecdsa.PublicKey) *enode.Node {
-	var port int
-	if tcp, ok := fd.RemoteAddr().(*net.TCPAddr); ok {
-		port = tcp.Port
-	}
-	ip := netutil.AddrAddr(fd.RemoteAddr())
-	if !ip.IsValid() {
-		return enode.NewV4(key, nil, port, port)
-	}
-	return enode.NewV4(key, ip.AsSlice(), port, port)
-}

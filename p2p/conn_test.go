@@ -8,7 +8,11 @@ import (
 	"testing"
 
 	"github.com/ethereum/go-ethereum/p2p/enode"
+
+	"github.com/sennit-net/sennit/p2p/rlpx"
 )
+
+const plainAuthSize = 307 // of a packet from before EIP-8
 
 // byteFD is a socket on which the remote has sent some bytes and closed.
 type byteFD struct {
@@ -40,8 +44,8 @@ func TestTheWholeHandshakePacketIsAwaitedAndNoMore(t *testing.T) {
 		{name: "empty", sent: packet(0, 10), ahead: 2},
 		{name: "largest", sent: packet(2048, 2048), ahead: 2050},
 		{name: "too large", sent: packet(2049, 3000), err: errAuthTooLarge},
-		{name: "plain, not accepted", sent: packet(0x0400, legacyAuthSize-2), err: io.ErrUnexpectedEOF, ahead: legacyAuthSize},
-		{name: "plain", sent: packet(0x0400, legacyAuthSize-2), legacy: true, ahead: legacyAuthSize},
+		{name: "plain, not accepted", sent: packet(0x0400, plainAuthSize-2), err: io.ErrUnexpectedEOF, ahead: plainAuthSize},
+		{name: "plain", sent: packet(0x0400, plainAuthSize-2), legacy: true, ahead: plainAuthSize},
 	} {
 		b := newBoundedFD(newByteFD(test.sent))
 		if err := b.awaitAuth(test.legacy); err != test.err || len(b.ahead) != test.ahead {
@@ -56,15 +60,15 @@ func TestTheWholeHandshakePacketIsAwaitedAndNoMore(t *testing.T) {
 func TestAPacketThatWasTakenForAPlainOneCanBeReadToItsEnd(t *testing.T) {
 	sent := append([]byte{0x04, 0x21}, bytes.Repeat([]byte("abc"), 500)...)
 	b := newBoundedFD(newByteFD(sent))
-	if err := b.awaitAuth(true); err != nil || !b.readAsPlain() {
+	if err := b.awaitAuth(true); err != nil || !b.plain {
 		t.Fatalf("%d bytes of it: %v", len(b.auth), err)
 	}
 	b.held = true
-	if got, err := io.ReadAll(b); len(got) != legacyAuthSize || err != errAuthIncomplete {
+	if got, err := io.ReadAll(b); len(got) != plainAuthSize || err != errAuthIncomplete {
 		t.Fatalf("read %d bytes, %v", len(got), err)
 	}
 	b.held = false
-	if err := b.awaitAuth(false); err != nil || b.readAsPlain() {
+	if err := b.awaitAuth(false); err != nil || b.plain {
 		t.Fatalf("%d bytes of it: %v", len(b.auth), err)
 	}
 	b.held = true
@@ -104,7 +108,7 @@ func FuzzAwaitAuth(f *testing.F) {
 	f.Fuzz(func(t *testing.T, sent []byte, legacy bool) {
 		b := newBoundedFD(newByteFD(sent))
 		err := b.awaitAuth(legacy)
-		if !bytes.HasPrefix(sent, b.ahead) || cap(b.ahead) > 2*maxAuthSize {
+		if !bytes.HasPrefix(sent, b.ahead) || cap(b.ahead) > 2*rlpx.MaxPacketSize {
 			t.Fatalf("%d bytes of %d", len(b.ahead), len(sent))
 		}
 		rest, _ := io.ReadAll(b)

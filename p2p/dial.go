@@ -16,6 +16,10 @@ import (
 const (
 	dialTimeout = 15 * time.Second // of one TCP connection with the default dialer
 
+	// tcpKeepAlive is off: a link pings every 15 s and ends after 30 s of silence, a connection before that has its
+	// deadlines, and to set it up costs four system calls per connection.
+	tcpKeepAlive = -1
+
 	// An iterator that returns nothing but nodes which are not to be dialed now (one that goes round a short list, say)
 	// is not asked again for a while, so that it doesn't keep a core busy.
 	maxRefusedInRow  = 64
@@ -70,7 +74,7 @@ func newDialScheduler(cfg dialConfig, it enode.Iterator) *dialScheduler {
 		cfg.hosts = net.DefaultResolver
 	}
 	if cfg.dialer == nil {
-		cfg.dialer = tcpDialer{&net.Dialer{Timeout: dialTimeout}}
+		cfg.dialer = tcpDialer{&net.Dialer{Timeout: dialTimeout, KeepAlive: tcpKeepAlive}}
 	}
 	d := &dialScheduler{
 		cfg:   cfg,

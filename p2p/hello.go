@@ -10,14 +10,16 @@ import (
 	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/ethereum/go-ethereum/p2p/enode"
 	"github.com/ethereum/go-ethereum/rlp"
+
+	"github.com/sennit-net/sennit/internal/frame"
 )
 
-// Message codes of devp2p itself; those below baseProtocolLength that are not listed are ignored.
+// Message codes of devp2p itself.
 const (
-	helloMsg = 0x00
-	discMsg  = 0x01
-	pingMsg  = 0x02
-	pongMsg  = 0x03
+	helloMsg = frame.CodeHello
+	discMsg  = frame.CodeDisconnect
+	pingMsg  = frame.CodePing
+	pongMsg  = frame.CodePong
 )
 
 const (
@@ -25,9 +27,6 @@ const (
 	snappyProtocolVersion = 5       // the version from which payloads are compressed (EIP-706)
 	maxHelloSize          = 2 << 10 // of a Hello's payload, in bytes
 )
-
-// emptyList is the payload of Ping and Pong. It must not be changed.
-var emptyList = []byte{0xc0}
 
 // hello is the payload of the first message each side sends (rlpx.md, "Hello (0x00)").
 type hello struct {
@@ -59,7 +58,7 @@ type helloConn interface {
 	Read() (code uint64, data []byte, wireSize int, err error)
 	Write(code uint64, data []byte) (uint32, error)
 	SetSnappy(bool)
-	SetReadDeadline(time.Time) error
+	SetDeadline(time.Time) error
 	SetWriteDeadline(time.Time) error
 }
 
@@ -81,9 +80,7 @@ func (e *refusedError) Unwrap() error { return e.reason }
 // and clears them at the end. The error, when it is a Disconnect, unwraps to a DiscReason. How large a frame may come
 // instead of a Hello is up to what conn reads from: a boundedFD.
 func exchangeHello(conn helloConn, ours *hello, timeout time.Duration) (*hello, error) {
-	deadline := time.Now().Add(timeout)
-	conn.SetReadDeadline(deadline)
-	conn.SetWriteDeadline(deadline)
+	conn.SetDeadline(time.Now().Add(timeout))
 	payload, err := rlp.EncodeToBytes(ours)
 	if err != nil {
 		return nil, fmt.Errorf("encoding our Hello: %w", err)
@@ -96,8 +93,7 @@ func exchangeHello(conn helloConn, ours *hello, timeout time.Duration) (*hello, 
 	if err != nil {
 		return nil, err
 	}
-	conn.SetReadDeadline(time.Time{})
-	conn.SetWriteDeadline(time.Time{})
+	conn.SetDeadline(time.Time{})
 	conn.SetSnappy(theirs.Version >= snappyProtocolVersion)
 	return theirs, nil
 }

@@ -154,7 +154,7 @@ func TestAHalfPacketThatLooksPlainHoldsNoSlot(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer fd.Close()
-	if _, err := fd.Write(sizedAuth(t, newKey(t), &srv.PrivateKey.PublicKey, 0x0400)[:legacyAuthSize]); err != nil {
+	if _, err := fd.Write(sizedAuth(t, newKey(t), &srv.PrivateKey.PublicKey, 0x0400)[:plainAuthSize]); err != nil {
 		t.Fatal(err)
 	}
 	if d, err := tryConnect(t, srv); err != nil || d > time.Second {

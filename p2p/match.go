@@ -1,9 +1,10 @@
 package p2p
 
-import "slices"
+import (
+	"slices"
 
-// baseProtocolLength is the number of message codes at the bottom that belong to devp2p itself.
-const baseProtocolLength = 16
+	"github.com/sennit-net/sennit/internal/frame"
+)
 
 // matchedProtocol is a local protocol that runs on a link, with its place in the link's message codes.
 type matchedProtocol struct {
@@ -37,7 +38,7 @@ func matchProtocols(local []Protocol, remote []Cap) []matchedProtocol {
 		matched = append(matched, matchedProtocol{Protocol: *p})
 	}
 	slices.SortFunc(matched, func(a, b matchedProtocol) int { return a.cap().Cmp(b.cap()) })
-	offset := uint64(baseProtocolLength)
+	offset := uint64(frame.BaseLength)
 	for i := range matched {
 		matched[i].offset = offset
 		offset = matched[i].end()

@@ -4,6 +4,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/sennit-net/sennit/internal/frame"
 )
 
 type placed struct {
@@ -64,7 +66,7 @@ func TestTheFirstOfTwoLocalProtocolsWithOneCapabilityWins(t *testing.T) {
 func checkMatch(t *testing.T, local []Protocol, remote []Cap) {
 	t.Helper()
 	matched := matchProtocols(local, remote)
-	next := uint64(baseProtocolLength)
+	next := uint64(frame.BaseLength)
 	for i := range matched {
 		m := &matched[i]
 		if i > 0 && matched[i-1].Name >= m.Name {

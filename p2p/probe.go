@@ -13,6 +13,7 @@ import (
 	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/ethereum/go-ethereum/p2p/enode"
 
+	"github.com/sennit-net/sennit/internal/frame"
 	"github.com/sennit-net/sennit/p2p/rlpx"
 )
 
@@ -216,7 +217,7 @@ func (p *prober) bye(conn *rlpx.Conn, reason DiscReason) {
 func pingOnce(conn *rlpx.Conn) (rtt time.Duration, err error) {
 	start := time.Now()
 	conn.SetDeadline(start.Add(probePingTimeout))
-	err = writeWhile(conn, pingMsg, emptyList, func() (err error) {
+	err = writeWhile(conn, pingMsg, frame.EmptyList, func() (err error) {
 		rtt, err = awaitPong(conn, start)
 		return err
 	})

@@ -15,6 +15,7 @@ import (
 	"github.com/ethereum/go-ethereum/p2p/enode"
 	"github.com/ethereum/go-ethereum/p2p/enr"
 
+	"github.com/sennit-net/sennit/internal/frame"
 	"github.com/sennit-net/sennit/p2p/rlpx"
 )
 
@@ -84,9 +85,9 @@ func TestProbeLearnsWhoIsThereAndTakesLeave(t *testing.T) {
 			m, _ := next()
 			heard = append(heard, m)
 			time.Sleep(20 * time.Millisecond)
-			c.Write(16, []byte{0xc0})     // a protocol that starts to speak
-			c.Write(pingMsg, emptyList)   // and the remote's own ping
-			c.Write(pongMsg, []byte{0x0}) // any payload will do
+			c.Write(16, []byte{0xc0})         // a protocol that starts to speak
+			c.Write(pingMsg, frame.EmptyList) // and the remote's own ping
+			c.Write(pongMsg, []byte{0x0})     // any payload will do
 			m, _ = next()
 			heard = append(heard, m)
 		}))
@@ -124,7 +125,7 @@ func TestProbeOverTCPWithAKeyOfItsOwn(t *testing.T) {
 			}
 			greeted(func(c *rlpx.Conn, next func() (sent, error)) {
 				next()
-				c.Write(pongMsg, emptyList)
+				c.Write(pongMsg, frame.EmptyList)
 				next()
 			})(fd)
 			fd.Close()

@@ -8,19 +8,20 @@ import (
 // Protocol is what a server runs with each peer that shares it. It is handed to a server by value and must not be
 // changed afterwards; its functions are called from several goroutines.
 type Protocol struct {
-	// Name is the protocol's name in Hello, by the specification at most eight ASCII characters.
+	// Name is the protocol's name in Hello, by the specification at most eight ASCII characters. It is required.
 	Name string
 
 	// Version is the protocol's version. Of several versions that two nodes share the highest runs.
 	Version uint
 
 	// Length is the number of message codes the protocol uses: 0 to Length-1. It is not exchanged: both nodes must
-	// have the same number for the same version, or the codes of the protocols after it disagree.
+	// have the same number for the same version, or the codes of the protocols after it disagree. It is required, and
+	// at most 1<<32.
 	Length uint64
 
 	// Run is called in a goroutine of its own for each peer and ends the connection when it returns. What it reads
 	// must be read to its end or discarded. The error decides the reason the peer is given; see [DiscReason]. A
-	// panic in Run ends the peer, not the process.
+	// panic in Run ends the peer, not the process. It is required.
 	Run func(peer *Peer, rw MsgReadWriter) error
 
 	// NodeInfo, if set, returns what [NodeInfo.Protocols] shows of this protocol; it is marshalled to JSON.

@@ -74,9 +74,10 @@ func startServer(srv *Server) (*runningServer, error) {
 // run begins to dial and to accept. The server's methods must find it already: they are called from the NodeDialer and
 // from each Run.
 func (r *runningServer) run() {
+	r.warnOfShadowed()
 	r.dialer.start()
 	for _, n := range r.cfg.StaticNodes {
-		r.dialer.addStatic(n)
+		r.addStatic(n)
 	}
 	if r.listener != nil {
 		r.accepts.Go(r.acceptLoop)
@@ -106,7 +107,8 @@ func (r *runningServer) startListener() error {
 	if r.cfg.ListenAddr == "" {
 		return nil
 	}
-	l, err := net.Listen("tcp", r.cfg.ListenAddr)
+	lc := net.ListenConfig{KeepAlive: tcpKeepAlive}
+	l, err := lc.Listen(r.ctx, "tcp", r.cfg.ListenAddr)
 	if err != nil {
 		return err
 	}

@@ -40,7 +40,8 @@ type Server struct {
 }
 
 // Start begins to listen, to dial and to discover, as configured. When it fails nothing is left running, and it may be
-// called again. A server that has been stopped can't be started again.
+// called again. A server that has been stopped can't be started again. A protocol without Name, Run or Length is an
+// error; of two with the same name and version the first runs, and the log warns of the other.
 func (srv *Server) Start() (err error) {
 	srv.life.Lock()
 	defer srv.life.Unlock()
@@ -52,6 +53,9 @@ func (srv *Server) Start() (err error) {
 	}
 	if srv.PrivateKey == nil {
 		return errNoPrivateKey
+	}
+	if err := checkProtocols(srv.Protocols); err != nil {
+		return err
 	}
 	r, err := startServer(srv)
 	if err != nil {
@@ -88,7 +92,7 @@ func (srv *Server) active() *runningServer {
 // RemovePeer. It takes a place among the peers we dial, so it may have to wait for one.
 func (srv *Server) AddPeer(node *enode.Node) {
 	if r := srv.active(); r != nil && node != nil {
-		r.dialer.addStatic(node)
+		r.addStatic(node)
 	}
 }
 

@@ -128,7 +128,7 @@ func (r *runningServer) handshake(c *conn, dest *enode.Node, h *halfOpen) error 
 		return nil
 	}
 	key, err := r.answerHandshake(c, h, deadline, r.cfg.LegacyHandshake)
-	if errors.Is(err, errAuthIncomplete) && c.bounded.readAsPlain() {
+	if errors.Is(err, errAuthIncomplete) && c.bounded.plain {
 		h.leaveSlot()
 		key, err = r.answerHandshake(c, h, deadline, false)
 	}
@@ -150,6 +150,7 @@ func (r *runningServer) answerHandshake(c *conn, h *halfOpen, deadline time.Time
 	}
 	c.rlpx = rlpx.NewConn(c.bounded, nil)
 	c.rlpx.AcceptLegacy(plain)
+	c.rlpx.DelayAck(true) // whatever comes next, Hello or a refusal, is written at once
 	if h != nil {
 		if err := h.takeSlot(r.ctx, deadline); err != nil {
 			return nil, err

@@ -44,9 +44,9 @@ func newHello() *cobra.Command {
   sennit hello --json enode://... | jq -r .client`,
 		Args: wants("ENODE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			node, err := enode.Parse(enode.ValidSchemes, args[0])
+			node, err := p2p.ParseNode(args[0])
 			if err != nil {
-				return usageError(fmt.Errorf("%q is no enode URL and no record: %w", args[0], err))
+				return usageError(err)
 			}
 			cfg := p2p.ProbeConfig{Name: version.Get().ClientName(), Caps: caps.Offer()}
 			if len(offer) > 0 {

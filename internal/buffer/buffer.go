@@ -31,6 +31,9 @@ type Buffer struct {
 	// B is the memory. Its owner may reslice it within its capacity; the contents of a fresh buffer are arbitrary.
 	B []byte
 
+	// Next is for its owner to make chains of buffers with; it is nil in a fresh one.
+	Next *Buffer
+
 	class int
 	lent  atomic.Bool // false while in a pool: a second Free is a bug that must not go unnoticed
 }
@@ -62,7 +65,17 @@ func (b *Buffer) Free() {
 	if cap(b.B) != smallest<<b.class {
 		panic("buffer: freed with memory of another size")
 	}
+	b.Next = nil
 	pools[b.class].Put(b)
+}
+
+// FreeChain gives back a buffer and all that follow it.
+func (b *Buffer) FreeChain() {
+	for b != nil {
+		next := b.Next
+		b.Free()
+		b = next
+	}
 }
 
 // ClassSize returns how much memory a buffer of n bytes takes, in bytes: what a budget is charged.

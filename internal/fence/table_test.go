@@ -17,13 +17,14 @@ type row struct {
 var table = []row{
 	// Floor 0: pure, no socket.
 	{tree: "internal/frame", foreign: []string{geth + "/crypto", "golang.org/x/crypto"}},
+	{tree: "internal/lanes"},
 	{tree: "internal/buffer"},
 	{tree: "trace", foreign: []string{geth + "/p2p/enode"}},
 
 	// Floors 1 to 3: connection, link, public API.
 	{tree: "p2p/rlpx", own: []string{"internal/frame", "internal/buffer", "trace"}, foreign: dependencies},
-	{tree: "internal/link", own: []string{"internal/frame", "internal/buffer", "trace", "p2p/rlpx"}, foreign: dependencies},
-	{tree: "p2p", own: []string{"internal/frame", "internal/buffer", "trace", "p2p/rlpx", "internal/link"}, foreign: dependencies},
+	{tree: "internal/link", own: []string{"internal/frame", "internal/lanes", "internal/buffer", "trace", "p2p/rlpx"}, foreign: dependencies},
+	{tree: "p2p", own: []string{"internal/frame", "internal/lanes", "internal/buffer", "trace", "p2p/rlpx", "internal/link"}, foreign: dependencies},
 
 	// Floor 4: what uses the public API.
 	{tree: "protocols/eth", own: []string{"p2p"}, foreign: dependencies},

@@ -66,6 +66,33 @@ func pair(t testing.TB, seed string) (*Sealer, *Opener) {
 	return sealer, opener
 }
 
+func TestTheHalvesOfAPairAreThoseMadeOneByOne(t *testing.T) {
+	secret := func(b byte) []byte { return bytes.Repeat([]byte{b}, SecretSize) }
+	state := func(b byte) hash.Hash { return seeded(secret(2), secret(b), []byte("packet")) }
+	sealer, opener, err := NewPair(secret(1), secret(2), state(3), state(4))
+	if err != nil {
+		t.Fatal(err)
+	}
+	otherSealer, err := NewSealer(secret(1), secret(2), state(4))
+	if err != nil {
+		t.Fatal(err)
+	}
+	otherOpener, err := NewOpener(secret(1), secret(2), state(3))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, text := range []string{"one", "a second frame, longer than a block", "3"} {
+		for _, way := range []struct {
+			s *Sealer
+			o *Opener
+		}{{sealer, otherOpener}, {otherSealer, opener}} {
+			if got, err := open(way.o, seal(way.s, []byte(text))); err != nil || string(got) != text {
+				t.Errorf("frame %d: %q, %v", i, got, err)
+			}
+		}
+	}
+}
+
 // seal returns a fresh frame around data.
 func seal(s *Sealer, data []byte) []byte {
 	buf := make([]byte, SealedSize(len(data)))
@@ -285,6 +312,12 @@ func TestSecretsOfTheWrongLengthAreRefused(t *testing.T) {
 		}
 		if _, err := NewOpener(test.aes, test.mac, test.state); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: NewOpener error %v, want %q", test.name, err, test.want)
+		}
+		fine := keccak.NewLegacyKeccak256()
+		for _, states := range [][2]hash.Hash{{test.state, fine}, {fine, test.state}} {
+			if _, _, err := NewPair(test.aes, test.mac, states[0], states[1]); err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("%s: NewPair error %v, want %q", test.name, err, test.want)
+			}
 		}
 	}
 }

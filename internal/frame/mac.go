@@ -1,7 +1,6 @@
 package frame
 
 import (
-	"crypto/aes"
 	"crypto/cipher"
 	"crypto/subtle"
 	"fmt"
@@ -21,16 +20,12 @@ type chain struct {
 }
 
 // init takes over the running hash h, which the handshake has seeded.
-func (c *chain) init(secret []byte, h hash.Hash) error {
+func (c *chain) init(block cipher.Block, h hash.Hash) error {
 	if h == nil {
 		return fmt.Errorf("frame: no MAC state")
 	}
 	if h.Size() != len(c.digest) {
 		return fmt.Errorf("frame: MAC state has a digest of %d bytes, not %d", h.Size(), len(c.digest))
-	}
-	block, err := newAES("MAC", secret)
-	if err != nil {
-		return err
 	}
 	c.hash, c.block = h, block
 	h.Sum(c.digest[:0])
@@ -61,22 +56,4 @@ func (c *chain) finishBody() []byte {
 	c.hash.Sum(c.digest[:0])
 	c.mix(c.digest[:])
 	return c.digest[:MACSize]
-}
-
-// newAES returns AES-256 under the connection secret called name.
-func newAES(name string, secret []byte) (cipher.Block, error) {
-	if len(secret) != SecretSize {
-		return nil, fmt.Errorf("frame: %s secret has %d bytes, not %d", name, len(secret), SecretSize)
-	}
-	return aes.NewCipher(secret)
-}
-
-// newStream returns the key stream of one direction. Both directions of RLPx use the same key and a zero counter: a
-// weakness of the protocol that a compatible implementation has to keep.
-func newStream(secret []byte) (cipher.Stream, error) {
-	block, err := newAES("AES", secret)
-	if err != nil {
-		return nil, err
-	}
-	return cipher.NewCTR(block, make([]byte, blockSize)), nil
 }

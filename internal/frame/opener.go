@@ -3,7 +3,6 @@ package frame
 import (
 	"crypto/cipher"
 	"crypto/subtle"
-	"hash"
 )
 
 // Opener is the read half of a connection. It verifies and decrypts frames in the order in which the remote sealed them:
@@ -13,20 +12,6 @@ type Opener struct {
 	stream cipher.Stream
 	mac    chain
 	err    error // first error; ends the direction
-}
-
-// NewOpener returns an Opener for the secrets of a handshake, both of [SecretSize] bytes. It takes over ingress, the
-// seeded Keccak-256 state of this direction. It fails if a secret or the digest has another length.
-func NewOpener(aesSecret, macSecret []byte, ingress hash.Hash) (*Opener, error) {
-	o := new(Opener)
-	var err error
-	if o.stream, err = newStream(aesSecret); err != nil {
-		return nil, err
-	}
-	if err := o.mac.init(macSecret, ingress); err != nil {
-		return nil, err
-	}
-	return o, nil
 }
 
 // OpenHeader verifies the [HeaderSize] bytes of hdr, then decrypts the first 16 of them in place and returns the length

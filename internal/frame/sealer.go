@@ -3,7 +3,6 @@ package frame
 import (
 	"crypto/cipher"
 	"fmt"
-	"hash"
 )
 
 // Sealer is the write half of a connection. It turns messages into frames, which must go out in the order in which they
@@ -12,20 +11,6 @@ import (
 type Sealer struct {
 	stream cipher.Stream
 	mac    chain
-}
-
-// NewSealer returns a Sealer for the secrets of a handshake, both of [SecretSize] bytes. It takes over egress, the
-// seeded Keccak-256 state of this direction. It fails if a secret or the digest has another length.
-func NewSealer(aesSecret, macSecret []byte, egress hash.Hash) (*Sealer, error) {
-	s := new(Sealer)
-	var err error
-	if s.stream, err = newStream(aesSecret); err != nil {
-		return nil, err
-	}
-	if err := s.mac.init(macSecret, egress); err != nil {
-		return nil, err
-	}
-	return s, nil
 }
 
 // Seal seals a whole frame in place. Buf holds room for the header ([HeaderSize] bytes), n bytes of data from

@@ -65,7 +65,7 @@ func TestControlMessagesAllocateNothing(t *testing.T) {
 	_, l := newRaw(t, ca, cb, true, lanesNamed("aaa"), nil)
 	ping := []byte{1, 0, 0xc0}
 	if n := testing.AllocsPerRun(10_000, func() {
-		if l.Deliver(codePing, ping) != nil || l.Deliver(codePong, ping) != nil || l.Deliver(codeHello, ping) != nil || l.Deliver(0xf, ping) != nil {
+		if l.Deliver(codePing, ping, true) != nil || l.Deliver(codePong, ping, true) != nil || l.Deliver(codeHello, ping, true) != nil || l.Deliver(0xf, ping, true) != nil {
 			t.Fatal("refused")
 		}
 	}); n > 0.01 {

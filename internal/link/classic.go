@@ -1,6 +1,11 @@
 package link
 
 import (
+	"fmt"
+	"io"
+	"math"
+
+	"github.com/sennit-net/sennit/internal/buffer"
 	"github.com/sennit-net/sennit/internal/frame"
 )
 
@@ -24,24 +29,102 @@ func RLPx(sealer *frame.Sealer, opener *frame.Opener, snappy bool) Framing {
 	return &rlpx{sealer: sealer, opener: opener, snappy: snappy}
 }
 
-func (f *rlpx) Name() string   { return "rlpx" }
-func (f *rlpx) Compress() bool { return f.snappy }
-func (f *rlpx) Overhead() int  { return frame.HeaderSize + 9 + 15 + frame.MACSize }
+func (f *rlpx) Name() string { return "rlpx" }
 
-func (f *rlpx) AppendHead(seg []byte, code uint64) []byte {
+func (f *rlpx) Shape() Shape { return Shape{Segment: segmentSize, Read: busyRead} }
+
+// overhead bounds what a frame adds to its payload: header, code, padding and MAC.
+const overhead = frame.HeaderSize + 9 + 15 + frame.MACSize
+
+func (f *rlpx) Footprint(size int) int64 {
+	return int64(buffer.ClassSize(overhead + encodedSize(size)))
+}
+
+func (f *rlpx) Encode(lane *Lane, code uint64, size int, payload io.Reader) (encoded, error) {
+	code += lane.cfg.Offset
+	if size > packedSize {
+		return f.encodeLarge(code, size, payload)
+	}
+	// The payload is read behind the place where it is encoded to.
+	room := overhead + encodedSize(size)
+	b := buffer.Get(room + size)
+	raw := b.B[room:]
+	if err := readPayload(raw, payload); err != nil {
+		b.Free()
+		return encoded{}, err
+	}
+	var wire int
+	b.B, wire = f.appendMessage(b.B[:0], code, raw)
+	return encoded{first: segment{buf: b}, wire: wire}, nil
+}
+
+func (f *rlpx) encodeLarge(code uint64, size int, payload io.Reader) (encoded, error) {
+	b := buffer.Get(overhead + encodedSize(size))
+	var wire int
+	err := withPayload(payload, size, func(raw []byte) { b.B, wire = f.appendMessage(b.B[:0], code, raw) })
+	if err == nil && wire > MaxMessage {
+		err = fmt.Errorf("%w: %d bytes compressed, at most %d", ErrTooBig, wire, MaxMessage)
+	}
+	if err != nil {
+		b.Free()
+		return encoded{}, err
+	}
+	return encoded{first: segment{buf: shrunk(b)}, wire: wire}, nil
+}
+
+// appendMessage appends a frame, unsealed, and returns how many bytes its code and payload are.
+func (f *rlpx) appendMessage(seg []byte, code uint64, payload []byte) (_ []byte, wire int) {
+	start := len(seg)
 	var head [frame.HeaderSize]byte
-	return frame.AppendCode(append(seg, head[:]...), code)
-}
-
-// AppendTail notes the size of the frame in the room for its header, where Seal finds it.
-func (f *rlpx) AppendTail(seg []byte, start int) []byte {
-	n := len(seg) - start - frame.HeaderSize
-	seg[start], seg[start+1], seg[start+2] = byte(n>>16), byte(n>>8), byte(n)
+	seg = appendPayload(frame.AppendCode(append(seg, head[:]...), code), payload, f.snappy)
+	wire = len(seg) - start - frame.HeaderSize
+	// Seal finds the size in the room for the header.
+	seg[start], seg[start+1], seg[start+2] = byte(wire>>16), byte(wire>>8), byte(wire)
 	var tail [15 + frame.MACSize]byte
-	return append(seg, tail[:frame.PaddedSize(n)-n+frame.MACSize]...)
+	return append(seg, tail[:frame.PaddedSize(wire)-wire+frame.MACSize]...), wire
 }
 
-func (f *rlpx) Seal(seg []byte, from int) int {
+// shrunk returns b, or its contents in a smaller buffer if they have shrunk so much that it would be a waste to keep b
+// until they have been sent.
+func shrunk(b *buffer.Buffer) *buffer.Buffer {
+	n := len(b.B)
+	if n <= packedSize || 2*buffer.ClassSize(n) > cap(b.B) {
+		return b
+	}
+	small := buffer.Get(n)
+	copy(small.B, b.B)
+	b.Free()
+	return small
+}
+
+// Control implements Framing. Credit is unknown to RLPx.
+func (f *rlpx) Control(c *control) *buffer.Buffer {
+	b := buffer.Get(3 * (overhead + encodedSize(len(emptyList)+2)))
+	b.B = b.B[:0]
+	if c.owed > 0 {
+		b.B, _ = f.appendMessage(b.B, codePong, emptyList)
+	}
+	if c.ping {
+		b.B, _ = f.appendMessage(b.B, codePing, emptyList)
+	}
+	if c.bye {
+		b.B, _ = f.appendMessage(b.B, codeDisconnect, AppendDisconnect(nil, c.reason))
+	}
+	return b
+}
+
+// Split implements Framing; there is nothing to split for.
+func (f *rlpx) Split(*segment, uint64) (segment, bool) { return segment{}, false }
+
+// noLimit is the credit of lanes whose framing has none.
+const noLimit = math.MaxUint64
+
+func (f *rlpx) Seal(seg []byte, from int) (wire []byte, to int) {
+	to = f.seal(seg, from)
+	return seg[from:to], to
+}
+
+func (f *rlpx) seal(seg []byte, from int) (to int) {
 	if f.body > 0 {
 		return f.sealBody(seg, from)
 	}
@@ -107,7 +190,7 @@ func (f *rlpx) receiveSmall(in *Input, n int, to Sink) error {
 	if err != nil {
 		return err
 	}
-	return to.Deliver(code, payload)
+	return to.Deliver(code, payload, f.snappy)
 }
 
 // receiveLarge verifies a large frame while it arrives, into memory that grows with it.
@@ -154,5 +237,5 @@ func (f *rlpx) receiveLarge(in *Input, n int, to Sink) error {
 	if errCode != nil {
 		return errCode
 	}
-	return to.DeliverAssembled(code, a, n)
+	return to.DeliverAssembled(code, a, n, f.snappy)
 }

@@ -71,24 +71,24 @@ func AppendDisconnect(dst []byte, reason uint8) []byte {
 const controlSize = 2 << 10
 
 // control handles a message of the base protocol.
-func (l *Link) control(code uint64, payload []byte) error {
+func (l *Link) control(code uint64, payload []byte, packed bool) error {
 	switch code {
 	case codePing:
 		if l.pings.AllowN(l.in.receivedAt, 1) {
-			l.send.oweAPong()
+			l.send.oweAPong(pingID{}, 1) // further pings before it is sent share its answer
 		}
 	case codePong:
 		l.ponged(l.in.receivedAt)
 	case codeDisconnect:
-		return l.disconnected(payload)
+		return disconnected(payload, packed)
 	}
 	// A second Hello and the codes nobody uses are ignored, as everybody does.
 	return nil
 }
 
 // disconnected takes the remote's Disconnect.
-func (l *Link) disconnected(payload []byte) error {
-	if l.framing.Compress() {
+func disconnected(payload []byte, packed bool) error {
+	if packed {
 		n, err := snappy.DecodedLen(payload)
 		if err != nil || n > controlSize {
 			// Some implementations never compress a Disconnect.

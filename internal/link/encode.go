@@ -39,57 +39,15 @@ func appendPayload(dst, payload []byte, compress bool) []byte {
 	return dst[:len(dst)+len(snappy.Encode(room, payload))]
 }
 
-// encode reads size bytes of payload and returns the message with that code as the framing wants it, unsealed.
-func encode(f Framing, code uint64, size int, payload io.Reader) (b *buffer.Buffer, wire int, err error) {
-	if raw := wholeBytes(payload, size); raw != nil {
-		// The payload is in memory in one piece: encode it from there.
-		b = buffer.Get(f.Overhead() + encodedSize(size))
-		e := encoders.Get().(*encoder)
-		e.framing, e.code, e.dst = f, code, b.B[:0]
-		_, err = raw.WriteTo(e)
-		b.B, wire = e.dst, e.wire
-		*e = encoder{}
-		encoders.Put(e)
-		return b, wire, err
+// readPayload fills p with payload.
+func readPayload(p []byte, payload io.Reader) error {
+	if len(p) == 0 {
+		return nil
 	}
-	// A small payload is read behind the place where it is encoded to, a large one to memory that is given back at once:
-	// together they may be more than the largest buffer, and would be held until the message has been sent.
-	room := f.Overhead() + encodedSize(size)
-	var raw []byte
-	if size <= packedSize {
-		b = buffer.Get(room + size)
-		raw = b.B[room:]
-	} else {
-		own := buffer.Get(size)
-		defer own.Free()
-		raw = own.B
+	if _, err := io.ReadFull(payload, p); err != nil {
+		return fmt.Errorf("payload is shorter than the message size of %d bytes: %w", len(p), err)
 	}
-	if size > 0 {
-		if _, err = io.ReadFull(payload, raw); err != nil {
-			b.Free()
-			return nil, 0, fmt.Errorf("payload is shorter than the message size of %d bytes: %w", size, err)
-		}
-	}
-	if b == nil {
-		b = buffer.Get(room)
-	}
-	e := encoder{framing: f, code: code, dst: b.B[:0]}
-	e.message(raw)
-	b.B = e.dst
-	return b, e.wire, nil
-}
-
-// shrunk returns b, or its contents in a smaller buffer if they have shrunk so much that it would be a waste to keep b
-// until they have been sent.
-func shrunk(b *buffer.Buffer) *buffer.Buffer {
-	n := len(b.B)
-	if n <= packedSize || 2*buffer.ClassSize(n) > cap(b.B) {
-		return b
-	}
-	small := buffer.Get(n)
-	copy(small.B, b.B)
-	b.Free()
-	return small
+	return nil
 }
 
 // wholeBytes returns payload if it is known to hand out exactly size bytes in one call of Write. Small ones are not
@@ -108,34 +66,41 @@ func wholeBytes(payload io.Reader, size int) io.WriterTo {
 			return r
 		}
 	case *Message:
-		if r.Len() == size {
+		if len(r.rest) == size {
 			return r
 		}
 	}
 	return nil
 }
 
-// encoder encodes the one payload written to it.
-type encoder struct {
-	framing Framing
-	code    uint64
-	dst     []byte
-	wire    int // bytes of code and payload as they travel
+// withPayload calls use with the size bytes of a payload in one piece: where they are if they are in memory already,
+// else in a buffer that is given back afterwards.
+func withPayload(payload io.Reader, size int, use func(raw []byte)) error {
+	if whole := wholeBytes(payload, size); whole != nil {
+		u := users.Get().(*user)
+		u.use = use
+		_, err := whole.WriteTo(u)
+		u.use = nil
+		users.Put(u)
+		return err
+	}
+	own := buffer.Get(size)
+	defer own.Free()
+	if err := readPayload(own.B, payload); err != nil {
+		return err
+	}
+	use(own.B)
+	return nil
 }
 
-var encoders = sync.Pool{New: func() any { return new(encoder) }}
+// user is an io.Writer for the one call of Write that a whole payload makes.
+type user struct{ use func([]byte) }
 
-func (e *encoder) Write(payload []byte) (int, error) {
-	e.message(payload)
-	return len(payload), nil
-}
+var users = sync.Pool{New: func() any { return new(user) }}
 
-func (e *encoder) message(payload []byte) {
-	e.dst = e.framing.AppendHead(e.dst, e.code)
-	head := len(e.dst)
-	e.dst = appendPayload(e.dst, payload, e.framing.Compress())
-	e.wire = len(e.dst) - head + codeSize(e.code)
-	e.dst = e.framing.AppendTail(e.dst, 0)
+func (u *user) Write(raw []byte) (int, error) {
+	u.use(raw)
+	return len(raw), nil
 }
 
 // codeSize is the length of a message code in RLP.

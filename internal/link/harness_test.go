@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/sennit-net/sennit/internal/frame"
+	"github.com/sennit-net/sennit/internal/lanes"
 	"github.com/sennit-net/sennit/trace"
 )
 
@@ -28,6 +29,7 @@ type framingKind struct {
 var framingKinds = []framingKind{
 	{"rlpx with snappy", func(t testing.TB) (a, b Framing) { return framings(t, true) }},
 	{"rlpx", func(t testing.TB) (a, b Framing) { return framings(t, false) }},
+	{"lanes/1", laneFramings},
 }
 
 // connKinds are the connections those tests use.
@@ -74,6 +76,22 @@ func framings(t testing.TB, snappy bool) (a, b Framing) {
 	return RLPx(ca.sealer, ca.opener, snappy), RLPx(cb.sealer, cb.opener, snappy)
 }
 
+// laneFramings returns the two ends of lanes/1 with random secrets.
+func laneFramings(t testing.TB) (a, b Framing) {
+	var secret [32]byte
+	rand.Read(secret[:])
+	out, in, err := lanes.Derive(secret[:], secret)
+	must(t, err)
+	end := func(out, in lanes.Key) Framing {
+		s, err := lanes.NewSealer(out)
+		must(t, err)
+		o, err := lanes.NewOpener(in)
+		must(t, err)
+		return Lanes(s, o)
+	}
+	return end(out, in), end(in, out)
+}
+
 // tcpPair returns the two ends of a TCP connection on the loopback interface.
 func tcpPair(t testing.TB) (a, b net.Conn) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -95,10 +113,10 @@ func tcpPair(t testing.TB) (a, b net.Conn) {
 
 // linkPair returns two running links over the given connection; change, if not nil, edits both configurations. The links
 // are ended when the test is over.
-func linkPair(t testing.TB, ca, cb net.Conn, snappy bool, lanes []LaneConfig, change func(a, b *Config)) (a, b *Link) {
+func linkPair(t testing.TB, ca, cb net.Conn, snappy bool, protocols []LaneConfig, change func(a, b *Config)) (a, b *Link) {
 	fa, fb := framings(t, snappy)
-	cfgA := Config{Conn: ca, Framing: fa, Lanes: lanes}
-	cfgB := Config{Conn: cb, Framing: fb, Lanes: lanes}
+	cfgA := Config{Conn: ca, Framing: fa, Lanes: protocols}
+	cfgB := Config{Conn: cb, Framing: fb, Lanes: protocols}
 	if change != nil {
 		change(&cfgA, &cfgB)
 	}
@@ -175,9 +193,9 @@ type raw struct {
 }
 
 // newRaw returns a remote, and a link over the other end of its connection that is not running yet.
-func newRaw(t testing.TB, local, remote net.Conn, snappy bool, lanes []LaneConfig, change func(*Config)) (*raw, *Link) {
+func newRaw(t testing.TB, local, remote net.Conn, snappy bool, protocols []LaneConfig, change func(*Config)) (*raw, *Link) {
 	ours, theirs := codecs(t)
-	cfg := Config{Conn: local, Framing: RLPx(ours.sealer, ours.opener, snappy), Lanes: lanes}
+	cfg := Config{Conn: local, Framing: RLPx(ours.sealer, ours.opener, snappy), Lanes: protocols}
 	if change != nil {
 		change(&cfg)
 	}

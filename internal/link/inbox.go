@@ -33,7 +33,8 @@ type inbox struct {
 	limit  int64
 	mode   Mode
 	ledger *Ledger
-	space  chan struct{} // signalled when there is room and the reader waits; capacity 1, never closed
+	space  chan struct{}      // signalled when there is room and somebody waits for it; capacity 1, never closed
+	tell   func(limit uint64) // on links with credit: has the remote told a new limit; called without a lock
 
 	// Guarded by mu.
 	mu       sync.Mutex
@@ -45,6 +46,7 @@ type inbox struct {
 	err      error // why reads fail; queued messages are still handed out unless cut
 	cut      bool  // the queue has been thrown away
 	stopped  bool  // the lane was stopped: what arrives is dropped
+	flow     *flow // on links with credit: what the remote may send; it takes the place of used and held
 	sleepers int   // goroutines that wait for arrived
 	count    inboxCount
 }
@@ -213,18 +215,42 @@ func (in *inbox) push(m *Message) (wake bool) {
 // the reason.
 func (in *inbox) pop() (*Message, error) {
 	in.mu.Lock()
-	defer in.mu.Unlock()
 	for in.queue.len() == 0 {
 		if in.err != nil {
-			return nil, in.err
+			err := in.err
+			in.mu.Unlock()
+			return nil, err
+		}
+		if in.flow != nil && in.starveLocked() {
+			continue
 		}
 		in.sleepers++
 		in.arrived.Wait()
 		in.sleepers--
 	}
 	m := in.queue.pop()
-	in.releaseLocked(int(m.Size))
+	limit := in.dischargeLocked(m)
+	in.mu.Unlock()
+	if limit > 0 {
+		in.tell(limit)
+	}
 	return m, nil
+}
+
+// dischargeLocked takes back the charge of a message that has left the queue. It returns the limit that the remote is
+// to be told, if that has changed.
+func (in *inbox) dischargeLocked(m *Message) (limit uint64) {
+	if in.flow == nil {
+		in.releaseLocked(int(m.Size))
+		return 0
+	}
+	in.takenLocked(m)
+	if in.err != nil {
+		in.settleLocked()
+		return 0
+	}
+	limit, _ = in.grantLocked(false)
+	return limit
 }
 
 // end makes reads fail with err: once what is queued has been read, or at once if cut. The first reason stays; a later
@@ -239,10 +265,11 @@ func (in *inbox) end(err error, cut bool) {
 		in.cut = true
 		for in.queue.len() > 0 {
 			m := in.queue.pop()
-			in.releaseLocked(int(m.Size))
+			in.dischargeLocked(m)
 			m.Discard()
 		}
 	}
+	in.settleLocked()
 	in.arrived.Broadcast()
 	in.signalSpace() // the reader may be waiting for memory for a message that nobody wants any more
 }
@@ -256,7 +283,7 @@ func (in *inbox) stop(err error) (lost []*Message) {
 		in.err, in.stopped, in.cut = err, true, true
 		for in.queue.len() > 0 {
 			m := in.queue.pop()
-			in.releaseLocked(int(m.Size))
+			in.dischargeLocked(m)
 			in.countDropLocked(int(m.Size))
 			lost = append(lost, m)
 		}
@@ -295,4 +322,7 @@ func (in *inbox) shrink() {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.queue.shrink()
+	if in.flow != nil {
+		in.flow.relaxLocked()
+	}
 }

@@ -22,6 +22,7 @@ const (
 // belong, and holds no large buffer while nothing comes in. It belongs to the reader.
 type Input struct {
 	conn    net.Conn
+	size    int                       // of the busy buffer, at least busyRead
 	onRead  func() error              // called before each read that may block
 	onBytes func(n int, at time.Time) // called after each read
 	onTick  func() error              // called when the read deadline passes; nil: go on
@@ -34,16 +35,24 @@ type Input struct {
 	receivedAt time.Time
 }
 
-// Next returns the next n bytes, at most busyRead, for the caller to use and change until the next call.
+// Next returns the next n bytes, at most as many as are read at a time, for the caller to use and change until the next
+// call.
 func (in *Input) Next(n int) ([]byte, error) {
+	p, err := in.Peek(n)
+	if err == nil {
+		in.r += n
+	}
+	return p, err
+}
+
+// Peek is Next for bytes that will be asked for again.
+func (in *Input) Peek(n int) ([]byte, error) {
 	for in.w-in.r < n {
 		if err := in.fill(n); err != nil {
 			return nil, err
 		}
 	}
-	p := in.buf[in.r : in.r+n]
-	in.r += n
-	return p, nil
+	return in.buf[in.r : in.r+n], nil
 }
 
 // ReadInto reads to p, from what has been read already or from the connection. It may return 0 bytes without an error.
@@ -70,7 +79,7 @@ func (in *Input) makeRoom(n int) {
 	rest := in.w - in.r
 	switch {
 	case in.busy == nil && (n > idleRead || in.wantsMore()):
-		in.busy = buffer.Get(busyRead)
+		in.busy = buffer.Get(in.size)
 		copy(in.busy.B, in.buf[in.r:in.w])
 		in.buf = in.busy.B
 	case in.busy != nil && rest == 0 && in.w < idleRead && n <= idleRead:

@@ -22,7 +22,7 @@ type scripted struct {
 func (c scripted) Read(p []byte) (int, error) { return c.Reader.Read(p) }
 
 func newInput(r io.Reader) *Input {
-	return &Input{
+	return &Input{size: busyRead,
 		conn:    scripted{nil, r},
 		onRead:  func() error { return nil },
 		onBytes: func(int, time.Time) {},

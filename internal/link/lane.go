@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/sennit-net/sennit/internal/buffer"
 	"github.com/sennit-net/sennit/trace"
 )
 
@@ -31,40 +30,54 @@ type LaneConfig struct {
 	Policy  Policy
 	Inbox   int // bytes; 0 means DefaultInbox
 	Outbox  int // bytes; 0 means DefaultOutbox
+	Weight  int // share of the link's bytes when all lanes have something to send, relative to the others'; 0 means 1
 }
 
 // Lane is one protocol's end of a link. Its methods are safe for concurrent use.
 type Lane struct {
-	link *Link
-	cfg  LaneConfig
+	// Static after construction.
+	link   *Link
+	number uint64 // place among the link's lanes, from 1
+	cfg    LaneConfig
 
-	in  inbox
-	out outbox // guarded by link.send.mu
+	pressed pressed // safe for concurrent use
+	in      inbox
+	out     outbox // guarded by link.send.mu
 
 	// Owned by the reader.
-	slab   slab
-	credit credit
-	waking bool // in link.toWake
+	slab     slab
+	credit   credit
+	waking   bool     // in link.toWake
+	incoming incoming // on links with credit
 }
 
-func (l *Lane) init(link *Link, cfg LaneConfig, ledger *Ledger) {
+func (l *Lane) init(link *Link, number int, cfg LaneConfig, ledger *Ledger, shape Shape) {
 	if cfg.Inbox <= 0 {
 		cfg.Inbox = DefaultInbox
 	}
 	if cfg.Outbox <= 0 {
 		cfg.Outbox = DefaultOutbox
 	}
-	l.link, l.cfg = link, cfg
+	l.link, l.number, l.cfg = link, uint64(number), cfg
 	l.in.init(int64(cfg.Inbox), cfg.Policy.Mode, ledger)
-	l.out.limit = int64(cfg.Outbox)
-	l.out.room.L = &link.send.mu
+	if shape.Credit {
+		l.in.flow = newFlow()
+		l.in.tell = func(limit uint64) { link.send.oweCredit(l, limit) }
+	}
+	l.out.init(&link.send.mu, cfg, shape)
 	l.credit = newCredit(cfg.Policy)
 }
 
 // Read returns the next message, waiting for it if need be. After the end of the link it returns io.EOF once the
 // messages that had arrived are read, or at once if the end came from this side; on a stopped lane it returns an error
 // that wraps [ErrStopped].
-func (l *Lane) Read() (*Message, error) { return l.in.pop() }
+func (l *Lane) Read() (*Message, error) {
+	m, err := l.in.pop()
+	if err == nil && m.packed {
+		err = l.unpack(m)
+	}
+	return m, err
+}
 
 // Write accepts the message for sending and returns; it blocks while the outbox is full. The payload has been consumed
 // when it returns. It returns [ErrEnded] after the end of the link, an error that wraps [ErrStopped] on a stopped lane,
@@ -78,7 +91,7 @@ func (l *Lane) Write(code uint64, size uint32, payload io.Reader) error {
 	reserved := int64(0)
 	if size > packedSize {
 		// Room first: the encoded copies of messages that wait for room would be memory that nothing bounds.
-		reserved = int64(buffer.ClassSize(s.framing.Overhead() + encodedSize(int(size))))
+		reserved = s.framing.Footprint(int(size))
 		s.mu.Lock()
 		err := l.out.reserveLocked(reserved)
 		s.mu.Unlock()
@@ -86,26 +99,19 @@ func (l *Lane) Write(code uint64, size uint32, payload io.Reader) error {
 			return err
 		}
 	}
-	b, wire, err := encode(s.framing, l.cfg.Offset+code, int(size), payload)
-	if err == nil && wire > MaxMessage {
-		b.Free()
-		err = fmt.Errorf("%w: %d bytes compressed, at most %d", ErrTooBig, wire, MaxMessage)
-	}
-	if err == nil {
-		b = shrunk(b)
-	}
-	if err = l.queue(b, reserved, size, err); err != nil {
+	e, err := s.framing.Encode(l, code, int(size), payload)
+	if err = l.queue(&e, reserved, size, err); err != nil {
 		return err
 	}
 	if r := l.link.recorder; r != nil {
-		r.Record(&trace.Message{Link: l.link.id, Out: true, Protocol: l.cfg.Name, Version: l.cfg.Version, Code: code, Size: size, WireSize: uint32(wire)})
+		r.Record(&trace.Message{Link: l.link.id, Out: true, Protocol: l.cfg.Name, Version: l.cfg.Version, Code: code, Size: size, WireSize: uint32(e.wire)})
 	}
 	return nil
 }
 
 // queue puts an encoded message for which some bytes have been reserved into the outbox; if it could not be encoded it
 // gives these back.
-func (l *Lane) queue(b *buffer.Buffer, reserved int64, size uint32, failed error) error {
+func (l *Lane) queue(e *encoded, reserved int64, size uint32, failed error) error {
 	s := &l.link.send
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -114,20 +120,20 @@ func (l *Lane) queue(b *buffer.Buffer, reserved int64, size uint32, failed error
 		return failed
 	}
 	if reserved == 0 {
-		reserved = int64(len(b.B))
+		reserved = int64(len(e.first.buf.B))
 		if err := l.out.reserveLocked(reserved); err != nil {
-			b.Free()
+			e.free()
 			return err
 		}
 	}
 	if l.out.err != nil {
 		l.out.releaseLocked(reserved)
-		b.Free()
+		e.free()
 		return l.out.err
 	}
 	l.out.messages++
 	l.out.bytes += uint64(size)
-	s.enqueueLocked(&l.out, b, reserved)
+	s.enqueueLocked(&l.out, e, reserved)
 	return nil
 }
 

@@ -48,6 +48,12 @@ func (g *Ledger) charge(n int64) bool {
 	}
 }
 
+// canHold tells whether n bytes are no more than all of the budget.
+func (g *Ledger) canHold(n int64) bool { return g == nil || n <= g.limit }
+
+// halfFree tells whether at least half of the budget has not been charged.
+func (g *Ledger) halfFree() bool { return g == nil || g.used.Load() <= g.limit/2 }
+
 // release gives n bytes back and wakes who waits for them.
 func (g *Ledger) release(n int64) {
 	if g == nil || n <= 0 {

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/sennit-net/sennit/internal/lanes"
 	"github.com/sennit-net/sennit/trace"
 )
 
@@ -78,12 +79,17 @@ type Link struct {
 
 	// Owned by the reader.
 	in        Input
-	pings     *rate.Limiter
-	lastFrame time.Time // when the last complete frame came
-	resumed   time.Time // when the link was last held up until, by a full inbox
+	pings     *rate.Limiter // of the remote's that are answered, on links whose pings have no limit of their own
+	lastFrame time.Time     // when the last complete frame came
+	resumed   time.Time     // when the link was last held up until, by a full inbox
 	lastPing  time.Time
+	pingOpen  bool      // a ping with an ID has not been answered
+	pingCount uint64    // ID of the last ping
 	reading   time.Time // when the last read began
 	rested    time.Time // when others could last run: after a read that had to wait, or a yield
+	parting   bool      // the link has ended, and what comes is only looked through for credit
+	probe     probe
+	touched   []*Lane // lanes that the record at hand has had frames of
 	toWake    []*Lane
 	sinceWake int
 	event     trace.Message // reused for every message that is recorded
@@ -97,13 +103,14 @@ func New(cfg Config) *Link {
 		started: time.Now(),
 		pings:   rate.NewLimiter(pongsPerSecond, pongBurst),
 	}
-	l.send = sender{conn: cfg.Conn, framing: cfg.Framing, failed: l.writeFailed, pinged: l.pinged}
+	l.send = sender{conn: cfg.Conn, framing: cfg.Framing, failed: l.writeFailed, pinged: l.pinged, parted: l.interruptRead}
 	l.send.wake.L = &l.send.mu
 	l.send.loop = l.send.writeLoop
-	l.in = Input{conn: cfg.Conn, unread: cfg.Unread, onRead: l.beforeRead, onBytes: l.received, onTick: l.tick}
-	for _, c := range cfg.Lanes {
+	shape := cfg.Framing.Shape()
+	l.in = Input{conn: cfg.Conn, size: shape.Read, unread: cfg.Unread, onRead: l.beforeRead, onBytes: l.received, onTick: l.tick}
+	for i, c := range cfg.Lanes {
 		lane := new(Lane)
-		lane.init(l, c, cfg.Ledger)
+		lane.init(l, i+1, c, cfg.Ledger, shape)
 		l.lanes = append(l.lanes, lane)
 	}
 	l.running.Store(int32(len(l.lanes)))
@@ -129,8 +136,13 @@ func (l *Link) Run() Cause {
 	}
 	tuneSocket(l.conn)
 	err := l.framing.Receive(&l.in, l)
-	var bye *remoteEnd
+	var (
+		bye    *remoteEnd
+		breach lanes.Breach
+	)
 	switch {
+	case errors.As(err, &breach):
+		l.endBreach(err)
 	case errors.As(err, &bye):
 		l.end(Cause{Err: err, Side: trace.SideRemote, Reason: bye.reason, Received: true, tell: bye.reason != reasonNetworkError})
 	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
@@ -142,6 +154,9 @@ func (l *Link) Run() Cause {
 	cause := *l.cause.Load()
 	cause.Sent, cause.tell = l.farewell(cause), false
 	l.in.release()
+	for _, lane := range l.lanes {
+		lane.incoming.drop()
+	}
 	return cause
 }
 
@@ -158,8 +173,16 @@ func (l *Link) End(reason uint8, err error, protocol string) {
 	}
 }
 
-// reasonNetworkError is never told to a remote.
-const reasonNetworkError = 1
+// endBreach ends the link because the remote has broken the protocol of the framing, and tells it.
+func (l *Link) endBreach(err error) {
+	l.end(Cause{Err: err, Side: trace.SideNetwork, Reason: reasonProtocolError, tell: true})
+}
+
+const (
+	reasonNetworkError     = 1 // never told to a remote
+	reasonProtocolError    = 2
+	reasonSubprotocolError = 0x10
+)
 
 // end sets the cause and makes the reader return, unless there is a cause already.
 func (l *Link) end(c Cause) (first bool) {
@@ -167,10 +190,13 @@ func (l *Link) end(c Cause) (first bool) {
 		return false
 	}
 	close(l.ending)
-	l.conn.SetReadDeadline(time.Unix(1, 0))
+	l.interruptRead()
 	l.endLanes()
 	return true
 }
+
+// interruptRead has a read in progress, or the next one, return.
+func (l *Link) interruptRead() { l.conn.SetReadDeadline(time.Unix(1, 0)) }
 
 // endLanes has the lanes accept nothing more.
 func (l *Link) endLanes() {
@@ -188,7 +214,11 @@ func (l *Link) farewell(c Cause) (told bool) {
 		l.send.drop(l.lanes)
 	}
 	if c.tell {
-		told = l.send.close(AppendDisconnect(nil, c.Reason), until)
+		l.send.startClose(c.Reason, until)
+		if l.framing.Shape().Credit && !c.Received {
+			l.awaitCredit()
+		}
+		told = l.send.finishClose()
 		if !c.Received {
 			l.drain(until)
 		}
@@ -197,6 +227,17 @@ func (l *Link) farewell(c Cause) (told bool) {
 	l.conn.Close()
 	l.send.writers.Wait()
 	return told
+}
+
+// awaitCredit goes on receiving, for half of the farewell at most, until the writer has sent everything: lanes may need
+// credit from the remote for what they have accepted. Messages that come are forgotten.
+func (l *Link) awaitCredit() {
+	l.parting = true
+	l.conn.SetReadDeadline(time.Now().Add(farewell / 2))
+	if l.send.over() {
+		return // and may have said so before the deadline was set
+	}
+	l.framing.Receive(&l.in, l)
 }
 
 // drain reads and forgets what the remote still sends, until it closes its end: to close a connection with unread bytes
@@ -230,8 +271,6 @@ func (l *Link) stop(lane *Lane, cause error) {
 	}
 }
 
-const reasonSubprotocolError = 0x10
-
 // laneOf returns the lane a code belongs to.
 func (l *Link) laneOf(code uint64) (*Lane, error) {
 	i := sort.Search(len(l.lanes), func(i int) bool { return code < l.lanes[i].cfg.Offset+l.lanes[i].cfg.Length })
@@ -250,7 +289,7 @@ func (l *Link) beforeRead() error {
 		yield()
 		l.rested = time.Now()
 	}
-	if l.cause.Load() != nil {
+	if l.cause.Load() != nil && !l.parting {
 		return errEnding
 	}
 	return nil
@@ -290,6 +329,7 @@ func (l *Link) tick() error {
 	for _, lane := range l.lanes {
 		lane.slab.shrink()
 		lane.in.shrink()
+		lane.incoming.shrink()
 	}
 	next := l.lastPing.Add(pingInterval)
 	if dead := heard.Add(silence); dead.Before(next) {
@@ -301,32 +341,6 @@ func (l *Link) tick() error {
 		return l.tick()
 	}
 	return nil
-}
-
-// ping has a ping sent; the time is that of its turn.
-func (l *Link) ping(now time.Time) {
-	l.lastPing = now
-	l.send.sendAPing()
-}
-
-// pinged runs when a ping is about to be written.
-func (l *Link) pinged(at time.Time) {
-	// One that is unanswered stays: its pong comes first, and would make the newer ping seem fast.
-	l.pingSent.CompareAndSwap(0, max(1, int64(at.Sub(l.started))))
-}
-
-// ponged runs when a pong has come in; one that nothing asked for means nothing.
-func (l *Link) ponged(at time.Time) {
-	sent := l.pingSent.Swap(0)
-	if sent == 0 {
-		return
-	}
-	rtt := max(1, int64(at.Sub(l.started))-sent)
-	l.rtt.Store(rtt)
-	if least := l.minRTT.Load(); least == 0 || rtt < least {
-		l.minRTT.Store(rtt)
-	}
-	l.record(&trace.Ping{Link: l.id, RTT: time.Duration(rtt)})
 }
 
 // writeFailed runs when a write has failed. A remote that closes the connection has often said why before, so the reader

@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"github.com/sennit-net/sennit/internal/buffer"
+	"github.com/sennit-net/sennit/internal/lanes"
 )
 
 const (
@@ -22,16 +23,33 @@ const (
 // outbox is the queue of a lane's accepted messages. It belongs to the sender and is guarded by sender.mu.
 type outbox struct {
 	limit        int64     // static
+	shape        Shape     // static
+	quantum      int       // static: what the lane may send in its turn, in bytes
 	room         sync.Cond // on sender.mu; broadcast when used fell, or on the end
-	segments     ring[*buffer.Buffer]
-	used         int64 // memory of the segments, and bytes reserved for messages that are being encoded
-	blocked      int   // writers that wait for room
-	blockedLarge int   // those of them whose message takes more than half the limit: smaller ones queue behind them
-	deficit      int   // bytes the lane may still send in its turn
-	queued       bool  // in sender.ready
-	err          error // why writes fail
+	segments     ring[segment]
+	used         int64  // memory of the segments, and bytes reserved for messages that are being encoded
+	blocked      int    // writers that wait for room
+	blockedLarge int    // those of them whose message takes more than half the limit: smaller ones queue behind them
+	deficit      int    // bytes the lane may still send in its turn
+	queued       bool   // in sender.fresh or sender.ready
+	starved      bool   // it has something to send, but no credit for it
+	granted      uint64 // credit from the start of the link on
+	spent        uint64 // credit that has been used
+	due          uint64 // limit that the remote is to be told for what it sends; 0 for none
+	err          error  // why writes fail
 	messages     uint64
 	bytes        uint64 // payload, uncompressed
+}
+
+func (o *outbox) init(mu *sync.Mutex, cfg LaneConfig, shape Shape) {
+	o.limit = int64(cfg.Outbox)
+	o.shape = shape
+	o.quantum = quantum * max(1, cfg.Weight)
+	o.room.L = mu
+	o.granted = noLimit
+	if shape.Credit {
+		o.granted = lanes.InitialLimit
+	}
 }
 
 // fits tells whether a message of n bytes may be queued: within the limit, or alone. Smaller messages do not overtake a
@@ -88,35 +106,53 @@ func (o *outbox) endLocked(err error) {
 // dropLocked throws away what is queued.
 func (o *outbox) dropLocked() {
 	for o.segments.len() > 0 {
-		b := o.segments.pop()
+		b := o.segments.pop().buf
 		o.used -= int64(cap(b.B))
 		b.Free()
 	}
 }
 
-// packLocked puts the message in b at the end of the queue: into the last segment if both are small, else as a segment of
-// its own. It returns by how many bytes of memory the queue has grown. b belongs to the outbox then.
-func (o *outbox) packLocked(b *buffer.Buffer) (grown int64) {
-	if len(b.B) > packedSize || o.segments.len() == 0 {
+// putLocked puts a message at the end of the queue and returns by how many bytes of memory that has grown. The message
+// belongs to the outbox then.
+func (o *outbox) putLocked(e *encoded) (grown int64) {
+	if len(e.first.buf.B) > packedSize || o.segments.len() == 0 {
 		// When nothing waits the writer probably takes it before a second message comes: no copy.
-		o.segments.push(b)
-		return int64(cap(b.B))
+		o.segments.push(e.first)
+		grown = int64(cap(e.first.buf.B))
+	} else {
+		grown = o.packLocked(e.first)
 	}
+	for _, s := range e.more {
+		o.segments.push(s)
+		grown += int64(cap(s.buf.B))
+	}
+	return grown
+}
+
+// packLocked puts a small message into the last segment if that is made of small ones too and has room, else into one of
+// its own. It returns by how many bytes of memory the queue has grown.
+func (o *outbox) packLocked(s segment) (grown int64) {
 	last := o.segments.last()
+	full := &last.buf.B
+	body := s.buf.B[o.shape.Head:]
 	switch {
-	case cap((*last).B) == segmentSize && len((*last).B)+len(b.B) <= segmentSize:
-		(*last).B = append((*last).B, b.B...)
-		b.Free()
-		return 0
-	case len((*last).B) > packedSize:
-		o.segments.push(b)
-		return int64(cap(b.B))
+	case cap(*full) >= o.shape.Segment:
+		if len(*full)+len(body)+o.shape.Tail > o.shape.Segment {
+			o.segments.push(s)
+			return int64(cap(s.buf.B))
+		}
+		*full = append(*full, body...)
+	case len(*full) > packedSize:
+		o.segments.push(s)
+		return int64(cap(s.buf.B))
+	default:
+		b := buffer.Get(o.shape.Segment)
+		b.B = append(append(b.B[:0], *full...), body...)
+		grown = int64(cap(b.B) - cap(*full))
+		last.buf.Free()
+		last.buf = b
 	}
-	seg := buffer.Get(segmentSize)
-	seg.B = append(append(seg.B[:0], (*last).B...), b.B...)
-	grown = segmentSize - int64(cap((*last).B))
-	(*last).Free()
-	b.Free()
-	*last = seg
+	last.cost += s.cost
+	s.buf.Free()
 	return grown
 }

@@ -18,8 +18,10 @@ type Message struct {
 	WireSize   uint32    // bytes of code and payload as they travelled
 	ReceivedAt time.Time // when the last byte had been read from the connection
 
-	rest []byte         // what has not been read yet
-	buf  *buffer.Buffer // memory behind rest if it is to be given back
+	cost   uint32         // on links with credit: what it took of it
+	packed bool           // the payload has not been decompressed yet
+	rest   []byte         // what has not been read yet, up to the end of buf
+	buf    *buffer.Buffer // memory behind rest if it is to be given back; further ones of a large payload follow it
 }
 
 // Read implements io.Reader; it returns io.EOF at the end of the payload.
@@ -45,28 +47,55 @@ func (m *Message) ReadByte() (byte, error) {
 	return b, nil
 }
 
-// WriteTo implements io.WriterTo: it hands what is left to w without copying it first.
-func (m *Message) WriteTo(w io.Writer) (int64, error) {
-	if len(m.rest) == 0 {
-		return 0, nil
+// WriteTo implements io.WriterTo: it hands what is left to w without copying it first, large payloads in several pieces.
+func (m *Message) WriteTo(w io.Writer) (written int64, err error) {
+	for len(m.rest) > 0 {
+		all := len(m.rest)
+		n, err := w.Write(m.rest)
+		n = min(max(n, 0), all)
+		m.consume(n)
+		written += int64(n)
+		if err == nil && n < all {
+			err = io.ErrShortWrite
+		}
+		if err != nil {
+			return written, err
+		}
 	}
-	n, err := w.Write(m.rest)
-	m.consume(min(max(n, 0), len(m.rest)))
-	return int64(n), err
+	return written, nil
 }
 
 // Len returns how many bytes of the payload have not been read.
-func (m *Message) Len() int { return len(m.rest) }
+func (m *Message) Len() int {
+	n := len(m.rest)
+	if m.buf != nil {
+		for b := m.buf.Next; b != nil; b = b.Next {
+			n += len(b.B)
+		}
+	}
+	return n
+}
 
 // Discard drops what has not been read and gives the memory back.
-func (m *Message) Discard() { m.consume(len(m.rest)) }
+func (m *Message) Discard() {
+	m.rest = nil
+	m.buf.FreeChain()
+	m.buf = nil
+}
 
+// consume takes n bytes off rest and goes on to the next buffer when it is empty.
 func (m *Message) consume(n int) {
-	m.rest = m.rest[n:]
-	if len(m.rest) == 0 {
-		m.rest = nil
-		m.buf.Free()
-		m.buf = nil
+	if m.rest = m.rest[n:]; len(m.rest) > 0 {
+		return
+	}
+	m.rest = nil
+	if m.buf == nil {
+		return
+	}
+	next := m.buf.Next
+	m.buf.Free()
+	if m.buf = next; next != nil {
+		m.rest = next.B
 	}
 }
 

@@ -29,16 +29,16 @@ const maxExpansion = 22
 const wakeEvery = 64
 
 // Deliver implements Sink.
-func (l *Link) Deliver(code uint64, payload []byte) error {
+func (l *Link) Deliver(code uint64, payload []byte, packed bool) error {
 	l.lastFrame = l.in.receivedAt
 	if code < baseLength {
-		return l.control(code, payload)
+		return l.control(code, payload, packed)
 	}
 	lane, err := l.laneOf(code)
 	if err != nil {
 		return err
 	}
-	size, err := l.payloadSize(payload)
+	size, err := payloadSize(payload, packed)
 	if err != nil {
 		return err
 	}
@@ -46,7 +46,7 @@ func (l *Link) Deliver(code uint64, payload []byte) error {
 		return err
 	}
 	m := lane.slab.message(size)
-	if err := l.decompress(m.rest, payload); err != nil {
+	if err := decompress(m.rest, payload, packed); err != nil {
 		m.Discard()
 		lane.in.release(size)
 		return err
@@ -56,8 +56,8 @@ func (l *Link) Deliver(code uint64, payload []byte) error {
 }
 
 // payloadSize returns how large a payload will be when it is decompressed.
-func (l *Link) payloadSize(payload []byte) (int, error) {
-	if !l.framing.Compress() {
+func payloadSize(payload []byte, packed bool) (int, error) {
+	if !packed {
 		return len(payload), nil
 	}
 	size, err := snappy.DecodedLen(payload)
@@ -74,8 +74,8 @@ func (l *Link) payloadSize(payload []byte) (int, error) {
 }
 
 // decompress fills dst, which has the payload's size.
-func (l *Link) decompress(dst, payload []byte) error {
-	if !l.framing.Compress() {
+func decompress(dst, payload []byte, packed bool) error {
+	if !packed {
 		copy(dst, payload)
 		return nil
 	}
@@ -263,10 +263,10 @@ func (l *Link) assemblyMemory(lane *Lane, n int, code uint64, size int) (*buffer
 }
 
 // DeliverAssembled implements Sink.
-func (l *Link) DeliverAssembled(code uint64, a *Assembly, n int) error {
+func (l *Link) DeliverAssembled(code uint64, a *Assembly, n int, packed bool) error {
 	l.lastFrame = l.in.receivedAt
 	if code < baseLength {
-		return l.control(code, nil)
+		return l.control(code, nil, false)
 	}
 	lane, err := l.laneOf(code)
 	if err != nil {
@@ -277,7 +277,7 @@ func (l *Link) DeliverAssembled(code uint64, a *Assembly, n int) error {
 		return nil
 	}
 	payload := data[codeSize(code):n]
-	size, err := l.payloadSize(payload)
+	size, err := payloadSize(payload, packed)
 	if err != nil {
 		return err
 	}
@@ -285,10 +285,10 @@ func (l *Link) DeliverAssembled(code uint64, a *Assembly, n int) error {
 		return err
 	}
 	m := &Message{Size: uint32(size)}
-	if l.framing.Compress() || !a.fits(size) {
+	if packed || !a.fits(size) {
 		m.buf = buffer.Get(size)
 		m.rest = m.buf.B
-		if err := l.decompress(m.rest, payload); err != nil {
+		if err := decompress(m.rest, payload, packed); err != nil {
 			m.Discard()
 			lane.in.release(size)
 			return err

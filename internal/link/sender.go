@@ -31,31 +31,31 @@ type sender struct {
 	loop    func()          // writeLoop as a value, so that starting it allocates nothing
 	failed  func(error)     // called by the writer, without a lock, when a write has failed
 	pinged  func(time.Time) // called by the writer, without a lock, before a ping is handed to the socket
+	parted  func()          // called by the writer, without a lock, when the Disconnect has been handed to the socket
 	writers sync.WaitGroup  // at most one writer, which whoever ends the link waits for
 
 	// Counted by the writer, read by anybody.
 	bytesOut atomic.Uint64 // on the wire
 
 	// Guarded by mu.
-	mu      sync.Mutex
-	fresh   ring[*outbox] // lanes that had nothing to send until now; they go first
-	ready   ring[*outbox] // the other lanes, in the order of their turns
-	running bool          // a writer works
-	waiting bool          // a writer waits on wake for running or leaving
-	leaving bool          // a writer that waits is to end
-	wake    sync.Cond     // on mu
-	dead    bool          // nothing is sent any more
-	closing bool          // the writer ends when nothing is queued, with bye as its last frame
-	pong    bool          // a pong is owed; more pings meanwhile add nothing
-	ping    bool          // a ping is to be sent
-	bye     []byte        // payload of the Disconnect to send last; nil for none
-	until   time.Time     // when closing: the write deadline
+	mu       sync.Mutex
+	fresh    ring[*outbox] // lanes that had nothing to send until now; they go first
+	ready    ring[*outbox] // the other lanes, in the order of their turns
+	running  bool          // a writer works
+	waiting  bool          // a writer waits on wake for running or leaving
+	leaving  bool          // a writer that waits is to end
+	wake     sync.Cond     // on mu
+	dead     bool          // nothing is sent any more
+	closing  bool          // the writer ends when nothing is queued, with a Disconnect as its last frame
+	hopeless bool          // when closing: lanes without credit are not waited for any more
+	starved  int           // lanes that have something to send and no credit
+	owed     control       // control messages to be sent
+	until    time.Time     // when closing: the write deadline
 
 	// Owned by the writer.
+	say      control          // control messages of the batch
 	batch    []*buffer.Buffer // taken, to be sealed and written
-	parting  bool             // the batch is the Disconnect
 	said     bool             // the Disconnect has been handed to the socket
-	pinging  bool             // the batch contains a ping
 	vector   net.Buffers      // sealed, to be written
 	writing  net.Buffers      // what is left of vector during a write
 	deadline time.Time        // when the write deadline was last moved
@@ -64,8 +64,11 @@ type sender struct {
 }
 
 // enqueueLocked queues an encoded message, for which some bytes have been reserved, and sees to it that a writer runs.
-func (s *sender) enqueueLocked(o *outbox, b *buffer.Buffer, reserved int64) {
-	o.releaseLocked(reserved - o.packLocked(b))
+func (s *sender) enqueueLocked(o *outbox, e *encoded, reserved int64) {
+	o.releaseLocked(reserved - o.putLocked(e))
+	if o.starved {
+		return
+	}
 	if !o.queued {
 		o.queued = true
 		s.fresh.push(o)
@@ -95,41 +98,90 @@ func (s *sender) relax() {
 	s.wake.Signal()
 }
 
-// oweAPong has a pong sent; it never blocks.
-func (s *sender) oweAPong() {
+// oweAPong has a pong sent; it never blocks. It returns false if as many are owed as may be.
+func (s *sender) oweAPong(id pingID, atMost int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.pong = true
+	if s.owed.owed == atMost {
+		return false
+	}
+	s.owed.pongs[s.owed.owed] = id
+	s.owed.owed++
 	s.startLocked()
+	return true
 }
 
 // sendAPing has a ping sent; it never blocks.
-func (s *sender) sendAPing() {
+func (s *sender) sendAPing(id pingID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.ping = true
+	s.owed.ping, s.owed.pingID = true, id
 	s.startLocked()
 }
 
-// close has the writer send what has been accepted and then Disconnect with the payload bye, and waits for it to end,
-// which the deadline until bounds. It tells whether the Disconnect was handed to the socket.
-func (s *sender) close(bye []byte, until time.Time) (said bool) {
+// oweCredit has the remote told a lane's limit; it never blocks.
+func (s *sender) oweCredit(l *Lane, limit uint64) {
 	s.mu.Lock()
-	s.closing, s.bye, s.until = true, bye, until
+	defer s.mu.Unlock()
+	if l.out.due == 0 {
+		s.owed.credits = append(s.owed.credits, creditDue{lane: l})
+	}
+	l.out.due = max(l.out.due, limit)
+	s.startLocked()
+}
+
+// grant takes a limit from the remote.
+func (s *sender) grant(o *outbox, limit uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if limit <= o.granted {
+		return
+	}
+	o.granted = limit
+	if o.starved {
+		o.starved, o.queued = false, true
+		s.starved--
+		s.ready.push(o)
+		s.startLocked()
+	}
+}
+
+// startClose has the writer send what has been accepted and then Disconnect with the reason, all until the given time.
+func (s *sender) startClose(reason uint8, until time.Time) {
+	s.mu.Lock()
+	s.closing, s.until = true, until
+	s.owed.bye, s.owed.reason = true, reason
 	s.startLocked()
 	s.mu.Unlock()
 	s.conn.SetWriteDeadline(until)
+}
+
+// finishClose waits for the writer to end, without waiting for credit any more. It tells whether the Disconnect was handed
+// to the socket.
+func (s *sender) finishClose() (said bool) {
+	s.mu.Lock()
+	s.hopeless = true
+	s.wake.Signal()
+	s.mu.Unlock()
 	s.writers.Wait()
 	return s.said
+}
+
+// over tells whether the Disconnect is being sent or nothing is sent any more, so that no credit can matter.
+func (s *sender) over() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.dead
 }
 
 // drop throws away what has been accepted and not been sent.
 func (s *sender) drop(lanes []*Lane) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.fresh, s.ready = ring[*outbox]{}, ring[*outbox]{}
+	s.fresh, s.ready, s.starved = ring[*outbox]{}, ring[*outbox]{}, 0
 	for _, l := range lanes {
 		l.out.dropLocked()
+		l.out.starved = false
 	}
 }
 
@@ -163,7 +215,7 @@ func (s *sender) writeLoop() {
 			s.batch[i] = nil
 		}
 		s.batch = s.batch[:0]
-		s.said = s.parting && err == nil
+		s.said = s.say.bye && err == nil
 		if err != nil {
 			s.failed(err)
 			s.mu.Lock()
@@ -172,6 +224,9 @@ func (s *sender) writeLoop() {
 			return
 		}
 		s.yield()
+	}
+	if s.said {
+		s.parted()
 	}
 }
 
@@ -189,72 +244,68 @@ func (s *sender) take() bool {
 }
 
 func (s *sender) takeLocked() bool {
-	s.pinging = false
+	s.say.owed, s.say.ping, s.say.bye, s.say.credits = 0, false, false, s.say.credits[:0]
 	if s.dead {
 		return false
 	}
-	if s.pong || s.ping {
+	if s.owed.owed > 0 || s.owed.ping || len(s.owed.credits) > 0 {
 		s.takeControlLocked()
 	}
 	s.takeLanesLocked()
-	if len(s.batch) == 0 && s.closing && s.bye != nil {
-		s.batch = append(s.batch, s.frame(codeDisconnect, s.bye))
-		s.bye, s.dead, s.parting = nil, true, true
+	if len(s.batch) == 0 && s.owed.bye && (s.starved == 0 || s.hopeless) {
+		s.say.bye, s.say.reason = true, s.owed.reason
+		s.batch = append(s.batch, s.framing.Control(&s.say))
+		s.owed.bye, s.dead = false, true
 	}
 	return len(s.batch) > 0
 }
 
-// stayLocked waits for something to do if the writer had run out of work less than busyGap before. It returns false when
-// the writer must end.
+// stayLocked waits for something to do if the writer had run out of work less than busyGap before, or if the link is to
+// end and lanes wait for credit. It returns false when the writer must end.
 func (s *sender) stayLocked() bool {
 	now := time.Now()
 	busy := now.Sub(s.idle) < busyGap
 	s.idle = now
+	byeDue := s.owed.bye && !s.dead // but lanes wait for credit
 	s.running = false
-	if s.dead || s.closing || !busy {
+	if !byeDue && (s.dead || s.closing || !busy) {
 		return false
 	}
 	s.waiting = true
-	for !s.running && !s.leaving {
+	for !s.running && !s.leaving && !(byeDue && s.hopeless) {
 		s.wake.Wait()
 	}
 	s.waiting, s.leaving = false, false
 	s.yielded = time.Now()
+	s.running = s.running || byeDue
 	return s.running
 }
 
+// takeControlLocked takes the control messages that are owed, into one segment.
 func (s *sender) takeControlLocked() {
-	if s.pong {
-		s.batch = append(s.batch, s.frame(codePong, emptyList))
+	for i := range s.owed.credits {
+		due := &s.owed.credits[i]
+		due.limit, due.lane.out.due = due.lane.out.due, 0
 	}
-	if s.ping {
-		s.batch = append(s.batch, s.frame(codePing, emptyList))
-		s.pinging = true
-	}
-	s.pong, s.ping = false, false
-}
-
-// frame returns an unsealed control message.
-func (s *sender) frame(code uint64, payload []byte) *buffer.Buffer {
-	b := buffer.Get(s.framing.Overhead() + encodedSize(len(payload)))
-	b.B = s.framing.AppendHead(b.B[:0], code)
-	b.B = appendPayload(b.B, payload, s.framing.Compress())
-	b.B = s.framing.AppendTail(b.B, 0)
-	return b
+	spare := s.say.credits
+	s.say = s.owed
+	s.say.bye = false
+	s.owed.owed, s.owed.ping, s.owed.credits = 0, false, spare
+	s.batch = append(s.batch, s.framing.Control(&s.say))
 }
 
 // takeLanesLocked takes segments of the lanes in turn.
 //
 // A lane that had nothing to send goes first and leaves at once, so that a message now and then does not wait behind
 // other lanes' queues. After that it takes its turn with the others, by deficit round robin: in each round a lane may
-// send a quantum more, and keeps what it does not use while it has something to send, so that lanes get equal shares of
-// bytes however large their messages are. A lane stays in the round until it has nothing to send when its turn comes;
-// so emptying its queue again and again gains it nothing.
+// send its quantum more, and keeps what it does not use while it has something to send, so that lanes get shares of bytes
+// in proportion to their weights however large their messages are. A lane stays in the round until it has nothing to send
+// when its turn comes; so emptying its queue again and again gains it nothing. One without credit is out of the round.
 func (s *sender) takeLanesLocked() {
 	for s.fresh.len() > 0 {
 		o := s.fresh.pop()
 		s.takeTurnLocked(o)
-		s.ready.push(o)
+		s.nextTurnLocked(o)
 	}
 	if len(s.batch) > 0 {
 		return
@@ -266,34 +317,64 @@ func (s *sender) takeLanesLocked() {
 			continue
 		}
 		taken += s.takeTurnLocked(o)
-		s.ready.push(o)
+		s.nextTurnLocked(o)
 	}
+}
+
+// nextTurnLocked puts a lane that had its turn at the end of the round, unless it waits for credit.
+func (s *sender) nextTurnLocked(o *outbox) {
+	if !o.starved {
+		s.ready.push(o)
+		return
+	}
+	o.deficit, o.queued = 0, false
+	s.starved++
 }
 
 // takeTurnLocked takes what a lane may send in its turn and returns how many bytes that is.
 func (s *sender) takeTurnLocked(o *outbox) (taken int) {
-	o.deficit += quantum
-	for o.segments.len() > 0 && taken+len((*o.segments.first()).B) <= o.deficit {
-		b := o.segments.pop()
-		taken += len(b.B)
-		o.releaseLocked(int64(cap(b.B)))
-		s.batch = append(s.batch, b)
+	o.deficit += o.quantum
+	for o.segments.len() > 0 && taken+len(o.segments.first().buf.B) <= o.deficit {
+		next, ok := s.nextSegmentLocked(o)
+		if !ok {
+			o.starved = true
+			break
+		}
+		taken += len(next.B)
+		s.batch = append(s.batch, next)
 	}
 	o.deficit -= taken
 	return taken
 }
 
+// nextSegmentLocked takes a lane's next segment off its queue, or as much of it as the lane has credit for.
+func (s *sender) nextSegmentLocked(o *outbox) (b *buffer.Buffer, ok bool) {
+	next := o.segments.first()
+	if left := o.granted - o.spent; next.cost > left {
+		head, ok := s.framing.Split(next, left)
+		if !ok {
+			return nil, false
+		}
+		o.spent += head.cost
+		return head.buf, true
+	}
+	o.spent += next.cost
+	b = o.segments.pop().buf
+	o.releaseLocked(int64(cap(b.B)))
+	return b, true
+}
+
 // write seals the batch and writes it, in one call if it is not large.
 func (s *sender) write() error {
-	if s.pinging {
+	if s.say.ping {
 		s.pinged(time.Now())
 	}
 	pending := 0
 	for _, b := range s.batch {
 		for from := 0; from < len(b.B); {
-			to := s.framing.Seal(b.B, from)
-			s.vector = append(s.vector, b.B[from:to])
-			pending += to - from
+			wire, to := s.framing.Seal(b.B, from)
+			s.vector = append(s.vector, wire)
+			pending += len(wire)
 			from = to
 			if pending >= batchSize {
 				if err := s.flush(); err != nil {

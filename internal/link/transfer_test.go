@@ -23,21 +23,21 @@ var edgeSizes = []int{
 	256<<10 + 1, 1<<20 + 1<<18,
 }
 
-// flow is what one writer of a test sends: the same for everybody who makes it with the same seed.
-type flow struct {
+// traffic is what one writer of a test sends: the same for everybody who makes it with the same seed.
+type traffic struct {
 	rng   *rand.Rand
 	sizes []int
 }
 
-func newFlow(seed uint64, sizes []int) *flow {
-	f := &flow{rng: rand.New(rand.NewPCG(seed, 1))}
+func newTraffic(seed uint64, sizes []int) *traffic {
+	f := &traffic{rng: rand.New(rand.NewPCG(seed, 1))}
 	f.sizes = append(f.sizes, sizes...)
 	f.rng.Shuffle(len(f.sizes), func(i, j int) { f.sizes[i], f.sizes[j] = f.sizes[j], f.sizes[i] })
 	return f
 }
 
 // next returns the next payload, or false after the last. Some compress well, some not at all.
-func (f *flow) next() ([]byte, bool) {
+func (f *traffic) next() ([]byte, bool) {
 	if len(f.sizes) == 0 {
 		return nil, false
 	}
@@ -56,8 +56,8 @@ func (f *flow) next() ([]byte, bool) {
 	return p, true
 }
 
-// sendFlow writes all of a flow, through every kind of payload reader.
-func sendFlow(l *Lane, code uint64, f *flow) error {
+// sendTraffic writes all of a traffic, through every kind of payload reader.
+func sendTraffic(l *Lane, code uint64, f *traffic) error {
 	for i := 0; ; i++ {
 		p, ok := f.next()
 		if !ok {
@@ -80,8 +80,8 @@ func sendFlow(l *Lane, code uint64, f *flow) error {
 	}
 }
 
-// readFlows reads what the writers of a lane, one for each code, send, in any of the ways a payload can be read.
-func readFlows(l *Lane, flows []*flow) error {
+// readTraffic reads what the writers of a lane, one for each code, send, in any of the ways a payload can be read.
+func readTraffic(l *Lane, flows []*traffic) error {
 	left := 0
 	for _, f := range flows {
 		left += len(f.sizes)
@@ -135,6 +135,11 @@ func TestMessagesArriveOnceInOrderAndUnchangedInBothDirections(t *testing.T) {
 			t.Run(kind.name+" over "+conn.name, func(t *testing.T) {
 				ca, cb := conn.pair(t)
 				ledger := NewLedger(1 << 30)
+				t.Cleanup(func() { // after the links have ended
+					if u := ledger.Used(); u != 0 {
+						t.Errorf("the ledger still has %d bytes", u)
+					}
+				})
 				a, b := linkPair(t, ca, cb, true, lanes, func(a, b *Config) {
 					a.Framing, b.Framing = kind.pair(t)
 					a.Ledger, b.Ledger = ledger, ledger
@@ -160,13 +165,13 @@ func TestMessagesArriveOnceInOrderAndUnchangedInBothDirections(t *testing.T) {
 				}
 				for d, ends := range [][2]*Link{{a, b}, {b, a}} {
 					for i := range lanes {
-						var expected []*flow
+						var expected []*traffic
 						for w := range writers {
 							seed := uint64(d*100 + i*10 + w)
-							expected = append(expected, newFlow(seed, sizes(seed)))
-							check(func() error { return sendFlow(ends[0].Lanes()[i], uint64(w), newFlow(seed, sizes(seed))) })
+							expected = append(expected, newTraffic(seed, sizes(seed)))
+							check(func() error { return sendTraffic(ends[0].Lanes()[i], uint64(w), newTraffic(seed, sizes(seed))) })
 						}
-						check(func() error { return readFlows(ends[1].Lanes()[i], expected) })
+						check(func() error { return readTraffic(ends[1].Lanes()[i], expected) })
 					}
 				}
 				group.Wait()
@@ -175,9 +180,6 @@ func TestMessagesArriveOnceInOrderAndUnchangedInBothDirections(t *testing.T) {
 					if out.MessagesOut != in.MessagesIn || out.BytesOut != in.BytesIn || in.Dropped != 0 || in.InboxBytes != 0 || in.InboxMessages != 0 {
 						t.Errorf("lane %d counts differ: sent %+v, received %+v", i, out, in)
 					}
-				}
-				if u := ledger.Used(); u != 0 {
-					t.Errorf("the ledger still has %d bytes", u)
 				}
 			})
 		}

@@ -408,7 +408,7 @@ func TestAnOutboxHoldsAsMuchMemoryAsItCounts(t *testing.T) {
 				l.send.mu.Lock()
 				held := int64(0)
 				for i := range lane.out.segments.n {
-					held += int64(cap(lane.out.segments.items[(lane.out.segments.head+i)&(len(lane.out.segments.items)-1)].B))
+					held += int64(cap(lane.out.segments.items[(lane.out.segments.head+i)&(len(lane.out.segments.items)-1)].buf.B))
 				}
 				l.send.mu.Unlock()
 				if counted := lane.Stats().OutboxBytes; held > DefaultOutbox+segmentSize || held > counted {

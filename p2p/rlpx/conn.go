@@ -49,6 +49,8 @@ var (
 	ErrMessageTooBig = errors.New("rlpx: message of 16 MiB or more")
 	// ErrBadSnappy says that the payload of a received message is not valid Snappy data.
 	ErrBadSnappy = errors.New("rlpx: invalid snappy data")
+
+	errAckWaits = errors.New("rlpx: the delayed answer to the handshake has not been sent")
 )
 
 // Conn is an RLPx connection around a network connection, which must not be used for anything else meanwhile. Make one
@@ -63,6 +65,7 @@ type Conn struct {
 
 	// Static after the handshake. Detach clears opener and sealer, and may not run beside Read or Write.
 	legacy   bool
+	delayAck bool
 	detached bool
 	opener   *frame.Opener
 	sealer   *frame.Sealer
@@ -75,7 +78,8 @@ type Conn struct {
 	plain   []byte // decompressed message, reused while small
 	readErr error  // after it, nothing more can be read
 
-	// Owned by the goroutine in Write.
+	// Owned by the goroutine in Write (before: in Handshake).
+	ack      []byte // packet that leaves with the first frame; nil if there is none
 	out      []byte // frame being written, reused while small
 	writeErr error  // after it, nothing more can be written
 }
@@ -90,6 +94,12 @@ func NewConn(conn net.Conn, dialDest *ecdsa.PublicKey) *Conn {
 // The default is no: of the implementations in use none sends it. It must be called before Handshake. An initiator
 // always sends EIP-8 packets, so that it makes no difference there.
 func (c *Conn) AcceptLegacy(accept bool) { c.legacy = accept }
+
+// DelayAck says whether the answer of a recipient waits for the first Write, with which it then leaves in one write to the
+// network connection (rlpx.md allows the first frame right behind the ack). The default is no. It must be called before
+// Handshake. The caller has to Write before it waits for the remote in any way: a Read alone would wait for ever. It makes
+// no difference to an initiator.
+func (c *Conn) DelayAck(delay bool) { c.delayAck = delay }
 
 // Secrets are the results of a handshake (rlpx.md, "Initial Handshake").
 type Secrets struct {
@@ -111,11 +121,7 @@ func (c *Conn) InitWithSecrets(sec Secrets) {
 
 // install makes the two halves of the frame codec.
 func (c *Conn) install(sec Secrets) error {
-	opener, err := frame.NewOpener(sec.AES, sec.MAC, sec.IngressMAC)
-	if err != nil {
-		return err
-	}
-	sealer, err := frame.NewSealer(sec.AES, sec.MAC, sec.EgressMAC)
+	sealer, opener, err := frame.NewPair(sec.AES, sec.MAC, sec.EgressMAC, sec.IngressMAC)
 	if err != nil {
 		return err
 	}
@@ -151,11 +157,14 @@ type Session struct {
 }
 
 // Detach hands the connection over to the caller, who from now on does the reading, the writing and the closing; the
-// Conn returns [ErrDetached] ever after. It must not run beside Read or Write, and panics without a handshake or when
-// called twice.
+// Conn returns [ErrDetached] ever after. It must not run beside Read or Write, and panics without a handshake, with an
+// answer that still waits because of DelayAck, or when called twice.
 func (c *Conn) Detach() Session {
 	if err := c.usable(); err != nil {
 		panic(err)
+	}
+	if c.ack != nil {
+		panic(errAckWaits)
 	}
 	s := Session{Conn: c.conn, Opener: c.opener, Sealer: c.sealer, Snappy: c.snappy.Load()}
 	if rest := c.in.unread(); len(rest) > 0 {

@@ -37,13 +37,13 @@ func eciesTag(key [sha256.Size]byte, text, info []byte) []byte {
 	return h.Sum(nil)
 }
 
-// eciesCrypt encrypts or decrypts text in place.
-func eciesCrypt(key [16]byte, iv, text []byte) {
+// eciesCrypt encrypts or decrypts text into dst, which may be text itself.
+func eciesCrypt(key [16]byte, iv, dst, text []byte) {
 	block, err := aes.NewCipher(key[:])
 	if err != nil {
 		panic(err) // the key has the right length by its type
 	}
-	cipher.NewCTR(block, iv).XORKeyStream(text, text)
+	cipher.NewCTR(block, iv).XORKeyStream(dst, text)
 }
 
 // eciesSeal encrypts in place for the owner of to: buf holds the plaintext between textOffset and tagSize bytes of room
@@ -54,7 +54,7 @@ func eciesSeal(buf []byte, r *keyPair, to point, info []byte) {
 	r.public.put(buf[1:])
 	rand.Read(buf[ivOffset:textOffset]) // never fails
 	encKey, macKey := eciesKeys(r.secret.shared(to))
-	eciesCrypt(encKey, buf[ivOffset:textOffset], buf[textOffset:end])
+	eciesCrypt(encKey, buf[ivOffset:textOffset], buf[textOffset:end], buf[textOffset:end])
 	copy(buf[end:], eciesTag(macKey, buf[ivOffset:end], info))
 }
 
@@ -72,7 +72,7 @@ func eciesOpen(buf []byte, key *secret, info []byte) ([]byte, bool) {
 	if !ok {
 		return nil, false
 	}
-	text := append([]byte(nil), buf[textOffset:end]...)
-	eciesCrypt(encKey, buf[ivOffset:textOffset], text)
+	text := make([]byte, end-textOffset)
+	eciesCrypt(encKey, buf[ivOffset:textOffset], text, buf[textOffset:end])
 	return text, true
 }

@@ -12,7 +12,7 @@ import (
 // Handshake exchanges keys with the remote and returns its static public key: dialDest for an initiator, for a recipient
 // the key that the remote proved to own. Prv is the local static key. Frames can be read and written afterwards.
 //
-// It sends and receives exactly one packet. It sets no deadline, which is the caller's to do. An error, [ErrHandshake],
+// It sends and receives exactly one packet; see DelayAck for when. It sets no deadline, which is the caller's to do. An error, [ErrHandshake],
 // [ErrBadKey], [ErrHandshakeDone], [ErrDetached] or one of the network connection, leaves the Conn without secrets and
 // fit only to be closed.
 func (c *Conn) Handshake(prv *ecdsa.PrivateKey) (*ecdsa.PublicKey, error) {
@@ -108,7 +108,9 @@ func (c *Conn) receive(local *identity) (Secrets, error) {
 	} else {
 		ackPacket = sealPacket(ackBodySize, ack.encode, ephemeral, auth.static)
 	}
-	if _, err := c.conn.Write(ackPacket); err != nil {
+	if c.delayAck {
+		c.ack = ackPacket
+	} else if _, err := c.conn.Write(ackPacket); err != nil {
 		return Secrets{}, err
 	}
 	x := exchange{
@@ -123,8 +125,8 @@ func (c *Conn) receive(local *identity) (Secrets, error) {
 
 // authentic is an auth packet that was found good.
 type authentic struct {
-	packet            []byte
-	plain             bool // it had the form from before EIP-8
+	packet            []byte // valid until the next fill
+	plain             bool   // it had the form from before EIP-8
 	static, ephemeral point
 	nonce             [secretSize]byte
 }
@@ -154,15 +156,15 @@ func (c *Conn) readAuth(local *identity) (*authentic, error) {
 // readPlainAuth reads a packet in the form from before EIP-8. It returns nil if the remote sent something else, of which
 // nothing has been consumed then.
 func (c *Conn) readPlainAuth(local *identity) (*authentic, error) {
-	if err := c.in.fill(prefixSize, handshakeBuffer); err != nil {
+	if err := c.in.fill(prefixSize); err != nil {
 		return nil, err
 	}
-	// A plain packet starts with a point. The size in an EIP-8 packet may start with the same byte, but is then at least
-	// 0x0400: waiting for 307 bytes waits for none that the remote does not send.
-	if c.in.unread()[0] != uncompressed {
+	// The size in an EIP-8 packet may start with the same byte, but is then at least 0x0400: waiting for 307 bytes waits for
+	// none that the remote does not send.
+	if _, plain := AuthSize([2]byte(c.in.unread()), true); !plain {
 		return nil, nil
 	}
-	if err := c.in.fill(plainAuthSize, handshakeBuffer); err != nil {
+	if err := c.in.fill(plainAuthSize); err != nil {
 		return nil, err
 	}
 	text, ok := eciesOpen(c.in.unread()[:plainAuthSize], &local.secret, nil)
@@ -175,7 +177,7 @@ func (c *Conn) readPlainAuth(local *identity) (*authentic, error) {
 	if !ok || !valid {
 		return nil, ErrHandshake
 	}
-	a.packet, a.plain = append([]byte(nil), c.in.take(plainAuthSize)...), true
+	a.packet, a.plain = c.in.take(plainAuthSize), true
 	return a, nil
 }
 
@@ -191,7 +193,7 @@ func (b *authBody) verify(local *identity) (*authentic, bool) {
 type exchange struct {
 	shared                         [secretSize]byte // Diffie-Hellman secret of the two ephemeral keys
 	initiatorNonce, recipientNonce [secretSize]byte
-	auth, ack                      []byte // packets as they were on the wire
+	auth, ack                      []byte // packets as they were on the wire, the remote's valid until the next fill
 }
 
 // initiatorSecrets derives the secrets as the initiator sees them.

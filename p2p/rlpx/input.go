@@ -3,10 +3,14 @@ package rlpx
 import "io"
 
 const (
-	// handshakeBuffer is the room to start with: a connection that never says a word should cost little.
-	handshakeBuffer = 512
-	// readBuffer is the room for frames: small ones are read many at a time, and opened where they are.
+	// firstBuffer is the room to start with: for an ack with most Hellos behind it. A connection that never says a word
+	// should cost little, and neither should one that is taken apart after its Hello.
+	firstBuffer = 1 << 10
+	// readBuffer is the room for frames on a busy connection: small ones are read many at a time, and opened where they
+	// are.
 	readBuffer = 16 << 10
+	// bufferGrowth is how many times larger the room gets when all of it has been needed.
+	bufferGrowth = 4
 )
 
 // input reads from a connection ahead of what is asked for, and keeps the surplus.
@@ -19,14 +23,30 @@ type input struct {
 // unread returns what has been read and not been taken. It is valid until the next fill.
 func (b *input) unread() []byte { return b.buf[b.r:b.w] }
 
-// fill waits until n bytes can be taken. The buffer then has at least size bytes; it never grows beyond what fill was
-// asked for. The error is io.EOF if the connection ended before the first byte, io.ErrUnexpectedEOF if it did in between.
-func (b *input) fill(n, size int) error {
+// fill waits until n bytes can be taken. The buffer starts small and grows, up to readBuffer or n, when that is not enough
+// for n bytes or when the remote has filled it. The error is io.EOF if the connection ended before the first byte,
+// io.ErrUnexpectedEOF if it did in between.
+func (b *input) fill(n int) error {
 	have := b.w - b.r
 	if have >= n {
 		return nil
 	}
-	switch size = max(size, n); {
+	b.makeRoom(n, have)
+	m, err := io.ReadAtLeast(b.src, b.buf[b.w:], n-have)
+	b.w += m
+	if err == io.EOF && have > 0 {
+		err = io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// makeRoom makes a buffer that holds n bytes from b.r on, of which there are fewer so far: have.
+func (b *input) makeRoom(n, have int) {
+	size := max(len(b.buf), firstBuffer)
+	if n > size || (b.w > 0 && b.w == len(b.buf)) {
+		size = max(n, min(bufferGrowth*size, readBuffer))
+	}
+	switch {
 	case len(b.buf) < size:
 		grown := make([]byte, size)
 		copy(grown, b.unread())
@@ -37,12 +57,6 @@ func (b *input) fill(n, size int) error {
 		copy(b.buf, b.unread())
 		b.r, b.w = 0, have
 	}
-	m, err := io.ReadAtLeast(b.src, b.buf[b.w:], n-have)
-	b.w += m
-	if err == io.EOF && have > 0 {
-		err = io.ErrUnexpectedEOF
-	}
-	return err
 }
 
 // take returns the next n bytes, which fill has waited for. They are valid until the next fill.

@@ -26,7 +26,7 @@ func newSecret() *secret {
 	s, n := new(secret), new(big.Int)
 	for {
 		rand.Read(s[:]) // never fails
-		if n.SetBytes(s[:]); n.Sign() > 0 && n.Cmp(crypto.S256().Params().N) < 0 {
+		if n.SetBytes(s[:]); n.Sign() > 0 && n.Cmp(order) < 0 {
 			return s
 		}
 	}

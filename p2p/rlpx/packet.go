@@ -26,6 +26,23 @@ const (
 	handshakeVersion = 4
 )
 
+// MaxPacketSize is the length in bytes of the longest handshake packet that is read (EIP-8 sets no limit; go-ethereum has
+// the same).
+const MaxPacketSize = prefixSize + maxPacketSize
+
+// AuthSize returns the length in bytes of the auth packet that starts with begin, for who wants to wait for all of it before
+// the handshake. It is what the remote claims, and may be beyond [MaxPacketSize].
+//
+// If the recipient accepts legacy packets, one that may have that form counts as such: they have no size, and start with
+// the first byte of a point, as the sizes from 0x0400 to 0x04ff do. Plain then says so. Such a packet may turn out to be a
+// longer one in the usual form.
+func AuthSize(begin [2]byte, legacy bool) (size int, plain bool) {
+	if legacy && begin[0] == uncompressed {
+		return plainAuthSize, true
+	}
+	return prefixSize + int(binary.BigEndian.Uint16(begin[:])), false
+}
+
 // authBody is what an initiator says. The version that follows in an EIP-8 packet, and all that may follow that, has no
 // meaning and is ignored.
 type authBody struct {
@@ -124,19 +141,20 @@ func sealPlainAck(b *ackBody, r *keyPair, to point) []byte {
 	return packet
 }
 
-// readPacket reads an EIP-8 packet, prefix included. A size beyond the limit is refused before memory is taken for it.
+// readPacket reads an EIP-8 packet, prefix included, which is valid until the next fill. A size beyond the limit is refused
+// before memory is taken for it.
 func readPacket(in *input) ([]byte, error) {
-	if err := in.fill(prefixSize, handshakeBuffer); err != nil {
+	if err := in.fill(prefixSize); err != nil {
 		return nil, err
 	}
 	size := int(binary.BigEndian.Uint16(in.unread()))
 	if size > maxPacketSize {
 		return nil, ErrHandshake
 	}
-	if err := in.fill(prefixSize+size, handshakeBuffer); err != nil {
+	if err := in.fill(prefixSize + size); err != nil {
 		return nil, err
 	}
-	return append([]byte(nil), in.take(prefixSize+size)...), nil
+	return in.take(prefixSize + size), nil
 }
 
 // openPacket decrypts an EIP-8 packet.

@@ -62,3 +62,26 @@ func TestOurPacketsHaveTheirPublishedSizes(t *testing.T) {
 		}
 	}
 }
+
+func TestTheBeginningOfAnAuthTellsItsSize(t *testing.T) {
+	v := vectors(t)
+	tests := map[string]struct {
+		begin  [2]byte
+		legacy bool
+		size   int
+		plain  bool
+	}{
+		"published plain":                 {[2]byte(v["auth1"]), true, len(v["auth1"]), true},
+		"published plain, not accepted":   {[2]byte(v["auth1"]), false, 2 + 0x048c, false},
+		"published":                       {[2]byte(v["auth2"]), true, len(v["auth2"]), false},
+		"published with more":             {[2]byte(v["auth3"]), false, len(v["auth3"]), false},
+		"a size that starts like a point": {[2]byte{4, 0xff}, true, plainAuthSize, true},
+		"largest that is read":            {[2]byte{8, 0}, true, MaxPacketSize, false},
+		"largest":                         {[2]byte{0xff, 0xff}, true, 2 + 0xffff, false},
+	}
+	for name, tt := range tests {
+		if size, plain := AuthSize(tt.begin, tt.legacy); size != tt.size || plain != tt.plain {
+			t.Errorf("%s: %d bytes, plain %t, want %d, %t", name, size, plain, tt.size, tt.plain)
+		}
+	}
+}

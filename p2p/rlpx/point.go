@@ -22,8 +22,12 @@ const (
 // exists is on the curve: secp256k1 has prime order, hence no other check is needed before multiplying with it.
 type point struct{ x, y *big.Int }
 
-// generator stands in for points that a remote failed to provide.
-var generator = point{crypto.S256().Params().Gx, crypto.S256().Params().Gy}
+var (
+	// generator stands in for points that a remote failed to provide.
+	generator = point{crypto.S256().Params().Gx, crypto.S256().Params().Gy}
+	// order is the number of points: private keys are below it.
+	order = crypto.S256().Params().N
+)
 
 // parsePoint reads the 64 bytes of a public key. If they are no point of the curve, or have a coordinate that is not
 // reduced modulo the field's prime, it returns the generator and false.
@@ -140,7 +144,7 @@ type identity struct {
 
 // newIdentity checks and converts a private key.
 func newIdentity(key *ecdsa.PrivateKey) (*identity, error) {
-	if key == nil || key.D == nil || key.D.Sign() <= 0 || key.D.Cmp(crypto.S256().Params().N) >= 0 {
+	if key == nil || key.D == nil || key.D.Sign() <= 0 || key.D.Cmp(order) >= 0 {
 		return nil, ErrBadKey
 	}
 	public, err := checkKey(&key.PublicKey)

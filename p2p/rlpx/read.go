@@ -34,7 +34,7 @@ func (c *Conn) Read() (code uint64, data []byte, wireSize int, err error) {
 	if c.readErr != nil {
 		return 0, nil, 0, c.readErr
 	}
-	if err := c.in.fill(frame.HeaderSize, readBuffer); err != nil {
+	if err := c.in.fill(frame.HeaderSize); err != nil {
 		return 0, nil, 0, err // nothing has been consumed: after a timeout the caller may try again
 	}
 	if code, data, wireSize, err = c.readMessage(); err != nil {
@@ -71,7 +71,7 @@ func (c *Conn) readFrame() ([]byte, error) {
 	if size+frame.MACSize > readBuffer {
 		return c.readLargeBody(n)
 	}
-	if err := c.in.fill(size+frame.MACSize, readBuffer); err != nil {
+	if err := c.in.fill(size + frame.MACSize); err != nil {
 		return nil, insideFrame(err)
 	}
 	body := c.in.take(size)
@@ -100,7 +100,7 @@ func (c *Conn) readLargeBody(n int) ([]byte, error) {
 		c.opener.OpenBody(piece)
 		got += len(piece)
 	}
-	if err := c.in.fill(frame.MACSize, readBuffer); err != nil {
+	if err := c.in.fill(frame.MACSize); err != nil {
 		return nil, insideFrame(err)
 	}
 	if err := c.opener.OpenMAC(c.in.take(frame.MACSize)); err != nil {

@@ -28,6 +28,10 @@ func (c *Conn) Write(code uint64, data []byte) (uint32, error) {
 	}
 	buf = buf[:frame.SealedSize(n)]
 	c.sealer.Seal(buf, n)
+	if c.ack != nil {
+		buf = append(c.ack, buf...)
+		c.ack = nil
+	}
 	if _, err := c.conn.Write(buf); err != nil {
 		c.writeErr = err
 		return 0, err

@@ -148,7 +148,7 @@ func (m *methods) GetFilterMessages(id string) ([]*ReceivedMessage, error) {
 	}
 	out := make([]*ReceivedMessage, len(list))
 	for i, msg := range list {
-		out[i] = messageJSON(msg)
+		out[i] = NewReceivedMessage(msg)
 	}
 	return out, nil
 }

@@ -78,29 +78,12 @@ func (c *Config) Load(file string) error {
 	}
 	sections.Node, sections.Eth, sections.Shh, sections.Bzz, sections.RPC = &c.Node, &c.Eth, &c.Shh, &c.Bzz, &c.RPC
 	sections.P2P.From(&c.P2P)
-	if err := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields().Decode(&sections); err != nil {
-		return fmt.Errorf("%s: %s", file, describe(err))
+	err = toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields().Decode(&sections)
+	if err := p2p.ExplainTOMLError(err); err != nil {
+		return fmt.Errorf("%s: %w", file, err)
 	}
 	sections.P2P.To(&c.P2P)
 	return nil
-}
-
-// describe adds the place to an error of the TOML library, which keeps it apart.
-func describe(err error) string {
-	var (
-		strict *toml.StrictMissingError
-		decode *toml.DecodeError
-	)
-	switch {
-	case errors.As(err, &strict) && len(strict.Errors) > 0:
-		first := strict.Errors[0]
-		line, _ := first.Position()
-		return fmt.Sprintf("line %d: unknown key %s", line, strings.Join(first.Key(), "."))
-	case errors.As(err, &decode):
-		line, column := decode.Position()
-		return fmt.Sprintf("line %d, column %d: %s", line, column, strings.TrimPrefix(decode.Error(), "toml: "))
-	}
-	return err.Error()
 }
 
 // KeyFile returns the path of the key file.

@@ -10,10 +10,10 @@ import (
 
 	"github.com/ethereum/go-ethereum/p2p/enode"
 	"github.com/ethereum/go-ethereum/p2p/nat"
-	"github.com/ethereum/go-ethereum/p2p/netutil"
 	"github.com/spf13/pflag"
 
 	"github.com/sennit-net/sennit/cmd/sennit/internal/nodekey"
+	"github.com/sennit-net/sennit/p2p"
 )
 
 // Flags are the command line's part of the configuration. Each overrides the file only if it was given; a list given as
@@ -125,11 +125,11 @@ func (f *Flags) overrides(c *Config) []override {
 		{"cap", assign(&c.Node.Caps, &f.caps)},
 		{"echo", assign(&c.Node.Echo, &f.echo)},
 		{"listen", parse(&c.P2P.ListenAddr, &f.listen, parseAddr)},
-		{"nat", parse(&c.P2P.NAT, &f.nat, nat.Parse)},
+		{"nat", parse(&c.P2P.NAT, &f.nat, parseNAT)},
 		{"maxpeers", assign(&c.P2P.MaxPeers, &f.maxPeers)},
 		{"static", parse(&c.P2P.StaticNodes, &f.static, parseNodes)},
 		{"trusted", parse(&c.P2P.TrustedNodes, &f.trusted, parseNodes)},
-		{"netrestrict", parse(&c.P2P.NetRestrict, &f.netRestrict, netutil.ParseNetlist)},
+		{"netrestrict", parse(&c.P2P.NetRestrict, &f.netRestrict, p2p.ParseNetworks)},
 		{"bootnodes", parse(&c.P2P.BootstrapNodes, &f.bootnodes, parseNodes)},
 		{"bootnodes", parse(&c.P2P.BootstrapNodesV5, &f.bootnodes, parseNodes)},
 		{"nodiscover", assign(&c.P2P.NoDiscovery, &f.noDiscovery)},
@@ -163,12 +163,18 @@ func parseAddr(addr string) (string, error) {
 	return addr, nil
 }
 
+func parseNAT(text string) (nat.Interface, error) {
+	var spec p2p.NATSpec
+	err := spec.UnmarshalText([]byte(text))
+	return spec.Interface, err
+}
+
 func parseNodes(list []string) ([]*enode.Node, error) {
 	nodes := make([]*enode.Node, 0, len(list))
 	for _, text := range list {
-		node, err := enode.Parse(enode.ValidSchemes, text)
+		node, err := p2p.ParseNode(text)
 		if err != nil {
-			return nil, fmt.Errorf("%q: %w", text, err)
+			return nil, err
 		}
 		nodes = append(nodes, node)
 	}

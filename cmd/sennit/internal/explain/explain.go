@@ -13,6 +13,8 @@ import (
 	"github.com/ethereum/go-ethereum/p2p/enode"
 	"github.com/ethereum/go-ethereum/p2p/enr"
 	"github.com/ethereum/go-ethereum/rlp"
+
+	"github.com/sennit-net/sennit/p2p"
 )
 
 // Report is what is known of a node from its record or URL. Texts in it are safe to print: what is not plain ASCII is
@@ -51,6 +53,9 @@ var ErrSignature = errors.New("the signature does not hold")
 // Parse explains text, which is an "enr:..." record, with or without the prefix, or an "enode://..." URL.
 func Parse(text string) (*Report, error) {
 	text = strings.TrimSpace(text)
+	if text == "" {
+		return nil, errors.New("an empty text is neither a record (enr:...) nor an enode URL (enode://...)")
+	}
 	if strings.HasPrefix(text, "enode://") {
 		return parseURL(text)
 	}
@@ -61,9 +66,9 @@ func Parse(text string) (*Report, error) {
 }
 
 func parseURL(text string) (*Report, error) {
-	node, err := enode.ParseV4(text)
+	node, err := p2p.ParseNode(text)
 	if err != nil {
-		return nil, fmt.Errorf("enode URL: %w", err)
+		return nil, err
 	}
 	r := &Report{Form: "enode", Signature: "none"}
 	r.describe(node)
@@ -72,13 +77,15 @@ func parseURL(text string) (*Report, error) {
 }
 
 func parseRecord(text string) (*Report, error) {
-	raw, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(text, "enr:"))
-	if err != nil {
-		return nil, fmt.Errorf("record %q: not URL-safe base64: %w", clip(text), err)
-	}
 	var record enr.Record
-	if err := rlp.DecodeBytes(raw, &record); err != nil {
-		return nil, fmt.Errorf("record %q: %w", clip(text), err)
+	text = strings.TrimPrefix(text, "enr:")
+	raw, err := base64.RawURLEncoding.DecodeString(text)
+	if err == nil {
+		err = rlp.DecodeBytes(raw, &record)
+	}
+	if err != nil {
+		_, err = p2p.ParseNode("enr:" + text) // the same, in words
+		return nil, err
 	}
 	r := &Report{Form: "record", Seq: record.Seq(), Size: len(raw), Scheme: printable([]byte(record.IdentityScheme()))}
 	r.Entries, r.Fork = entries(&record)

@@ -89,13 +89,14 @@ func TestURLIsExplained(t *testing.T) {
 func TestWhatIsNeitherRecordNorURLIsRefused(t *testing.T) {
 	long := strings.Repeat("é", 400)
 	tests := []struct{ in, err string }{
-		{"", "record"},
-		{"enr:", "record"},
+		{"", "empty"},
+		{" \n", "empty"},
+		{"enr:", "nothing follows"},
 		{"enr:****", "base64"},
 		{"enr:AAAA", "record"},
 		{"http://example.org", "neither"},
-		{"enode://1234", "enode URL"},
-		{"enode://" + vectorKey + "@1.2.3.4:70000", "enode URL"},
+		{"enode://1234", "4 hex digits, want 128"},
+		{"enode://" + vectorKey + "@1.2.3.4:70000", `port is "70000"`},
 		{long, "base64"},
 	}
 	for _, tt := range tests {

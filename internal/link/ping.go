@@ -1,0 +1,92 @@
+package link
+
+import (
+	"encoding/binary"
+	"time"
+
+	"github.com/sennit-net/sennit/trace"
+)
+
+// ping has a ping sent; the time is that of its turn. While one with an ID is unanswered there is no other: its pong will
+// tell the same.
+func (l *Link) ping(now time.Time) {
+	l.lastPing = now
+	if l.pingOpen {
+		return
+	}
+	l.pingOpen = l.framing.Shape().Credit
+	l.pingCount++
+	l.send.sendAPing(l.pingID())
+}
+
+// pingID returns the ID of the last ping.
+func (l *Link) pingID() (id pingID) {
+	binary.BigEndian.PutUint64(id[:], l.pingCount)
+	return id
+}
+
+// pinged runs when a ping is about to be written.
+func (l *Link) pinged(at time.Time) {
+	// One that is unanswered stays: its pong comes first, and would make the newer ping seem fast.
+	l.pingSent.CompareAndSwap(0, max(1, int64(at.Sub(l.started))))
+}
+
+// answered takes the answer to a ping with an ID; one that nothing asked for means nothing.
+func (l *Link) answered(id []byte, at time.Time) {
+	if !l.pingOpen || l.pingID() != pingID(id) {
+		return
+	}
+	l.pingOpen = false
+	l.ponged(at)
+	l.probed()
+}
+
+// ponged runs when a pong has come in; one that nothing asked for means nothing.
+func (l *Link) ponged(at time.Time) {
+	sent := l.pingSent.Swap(0)
+	if sent == 0 {
+		return
+	}
+	rtt := max(1, int64(at.Sub(l.started))-sent)
+	l.rtt.Store(rtt)
+	if least := l.minRTT.Load(); least == 0 || rtt < least {
+		l.minRTT.Store(rtt)
+	}
+	l.record(&trace.Ping{Link: l.id, RTT: time.Duration(rtt)})
+}
+
+// probe is a measurement of whether a lane's window is what holds its remote back: how much of the lane comes in during
+// one round trip.
+type probe struct {
+	lane *Lane // nil: none under way
+	from uint64
+}
+
+// maxProbePause is how many windows may pass between two probes of a lane, in halves.
+const maxProbePause = 128
+
+// probeIfDue starts a probe of a lane on which something has arrived, with a ping, unless the lane has had one lately.
+func (l *Link) probeIfDue(lane *Lane) {
+	in := &lane.incoming
+	if in.received < in.probeAt || l.pingOpen {
+		return
+	}
+	l.probe = probe{lane, in.received}
+	l.ping(l.in.receivedAt)
+}
+
+// probed ends a probe: when more than half a window has come during the round trip, the window is doubled.
+func (l *Link) probed() {
+	lane := l.probe.lane
+	if lane == nil {
+		return
+	}
+	in := &lane.incoming
+	window, grown := lane.in.measured(in.received - l.probe.from)
+	l.probe = probe{}
+	in.probePause = min(2*in.probePause, maxProbePause)
+	if grown {
+		in.probePause = 1
+	}
+	in.probeAt = in.received + window/2*in.probePause
+}
