@@ -89,7 +89,6 @@ func open(dir string, opts Options) (_ *Store, err error) {
 		return nil, err
 	}
 	s := &Store{
-		max:     opts.chunks(),
 		base:    opts.Base,
 		changes: newChanges(),
 		wake:    make(chan struct{}, 1),
@@ -102,9 +101,10 @@ func open(dir string, opts Options) (_ *Store, err error) {
 		room:    make(chan struct{}),
 	}
 	// The index comes first: whoever has it locked owns the slots as well.
-	if s.index, err = openIndex(filepath.Join(dir, "index"), opts.Base); err != nil {
+	if s.index, err = openIndex(filepath.Join(dir, "index"), &opts); err != nil {
 		return nil, err
 	}
+	s.max = opts.chunks()
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.index.db.Close())
