@@ -76,7 +76,7 @@ func newRoot() *cobra.Command {
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.AddCommand(newDemo(), newRun(), newHello(), newKey(), newENR(), newVersion())
+	root.AddCommand(newDemo(), newRun(), newHello(), newKey(), newENR(), newSwarm(), newVersion())
 	return root
 }
 
