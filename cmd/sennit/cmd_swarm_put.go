@@ -12,12 +12,13 @@ import (
 )
 
 const swarmPutLong = `Put a file into Swarm and print its reference. "-" is standard input, of any
-length. If that is interrupted, the same command goes on where it was: chunks
-that are there already are not put or sent again.
+length. If that is interrupted, the same command reads the file again, but does
+not send what is there already.
 
 Without --encrypt the reference depends on the content alone, and is that of
 go-ethereum's 'swarm up --manifest=false'. With it, chunks can only be read by
-who has the reference, which is twice as long and different each time.
+who has the reference, which is twice as long and different each time, so that
+nothing is there already.
 
 With --node the file is kept in the local store as well, and the command ends
 when the nodes have taken it; they must be nodes that sync. A running node

@@ -25,6 +25,7 @@ func newSwarmServe() *cobra.Command {
 		Long:  swarmServeLong,
 		Example: `  sennit swarm serve movie.mkv
   sennit swarm serve --listen 127.0.0.1:0 --nodiscover --static enode://...`,
+		Args: cobra.ArbitraryArgs,
 	}
 	flags := config.Register(cmd.Flags())
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

@@ -138,7 +138,7 @@ func TestTheDiskSpaceStaysWithinWhatIsPromised(t *testing.T) {
 func TestAStoreBelongsToOneNodeAndOneProcess(t *testing.T) {
 	dir := t.TempDir()
 	s := mustOpen(t, dir, Options{Base: chunk.Address{1}})
-	if _, err := Open(dir, Options{Base: chunk.Address{1}}); err == nil || !strings.Contains(err.Error(), "in use") {
+	if _, err := Open(dir, Options{Base: chunk.Address{1}}); !errors.Is(err, ErrInUse) {
 		t.Errorf("opened twice: %v", err)
 	}
 	if err := s.Close(); err != nil {

@@ -28,6 +28,9 @@ var (
 	// ErrClosed is returned by a store that has been closed.
 	ErrClosed = errors.New("store: closed")
 
+	// ErrInUse is returned for a store on disk that another process has open, or this one.
+	ErrInUse = errors.New("in use by another process")
+
 	// ErrRange is returned for a bin that does not exist.
 	ErrRange = errors.New("store: no such bin")
 )

@@ -68,7 +68,7 @@ type index struct{ db *bolt.DB }
 func openIndex(path string, opts *Options) (*index, error) {
 	x := new(index)
 	if err := x.open(path); errors.Is(err, berrors.ErrTimeout) {
-		return nil, errors.New("in use by another process")
+		return nil, ErrInUse
 	} else if err != nil {
 		return nil, fmt.Errorf("index: %w", err)
 	}

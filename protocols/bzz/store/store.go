@@ -72,8 +72,8 @@ type pendingChunk struct {
 	use uint64 // guarded by Store.mu
 }
 
-// Open opens the store in dir, which is made if it does not exist. It fails if another process has it open, and if it
-// belongs to another base address. Opening takes about a second for a million chunks. The caller closes the store.
+// Open opens the store in dir, which is made if it does not exist. It fails with [ErrInUse] if another
+// process has it open, and if it belongs to another base address. Opening takes about a second for a million chunks. The caller closes the store.
 func Open(dir string, opts Options) (*Store, error) {
 	s, err := open(dir, opts)
 	if err != nil {

@@ -30,9 +30,10 @@ const (
 	tick      = 50 * time.Millisecond  // how often it is looked whether something has happened that nobody tells of
 	syncDelay = 200 * time.Millisecond // before the nodes are asked to take chunks
 	quiet     = 2 * time.Second        // without a chunk on its way, after all have been offered: then they have been taken
-	stall     = 40 * time.Second       // without anything happening, before it is given up; a lost link has come back by then
-	attempts  = 3                      // at getting a chunk
 )
+
+// stall is how long nothing may happen before it is given up; a lost link has come back by then. Tests shorten it.
+var stall = 40 * time.Second
 
 // linked is a node of this process that other nodes are linked to, and keeps chunks in the local store.
 type linked struct {
@@ -126,14 +127,26 @@ func (d *linked) Put(ctx context.Context, c chunk.Chunk) error {
 	return nil
 }
 
-// Get returns a chunk from the local store, or from a node.
-func (d *linked) Get(ctx context.Context, addr chunk.Address) (c chunk.Chunk, err error) {
-	for range attempts {
-		if c, err = d.node.Get(ctx, addr); !errors.Is(err, bzz.ErrNotFound) {
-			break
+// Get returns a chunk from the local store, or from a node. If the links are lost it waits for one to come back.
+func (d *linked) Get(ctx context.Context, addr chunk.Address) (chunk.Chunk, error) {
+	c, err := d.node.Get(ctx, addr)
+	if !errors.Is(err, bzz.ErrNotFound) || d.node.Stats().Peers > 0 {
+		return c, err
+	}
+	timeout := time.NewTimer(stall)
+	defer timeout.Stop()
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	for d.node.Stats().Peers == 0 {
+		select {
+		case <-ticker.C:
+		case <-timeout.C:
+			return c, fmt.Errorf("%w: the link is lost", err)
+		case <-ctx.Done():
+			return c, context.Cause(ctx)
 		}
 	}
-	return c, err
+	return d.node.Get(ctx, addr)
 }
 
 // Finish offers what was put and waits until the nodes have taken what they had not.

@@ -60,7 +60,9 @@ func openLocal(c *config.Config, capacity int64) (*local, error) {
 		return nil, err
 	}
 	chunks, err := store.Open(dir, store.Options{Base: bzz.OverlayOf(&key.PublicKey), Capacity: capacity})
-	if err != nil {
+	if errors.Is(err, store.ErrInUse) {
+		return nil, fmt.Errorf("chunks: %w; if that is a node that runs, go through it, without --node, or name another --datadir", err)
+	} else if err != nil {
 		return nil, fmt.Errorf("chunks: %w", err)
 	}
 	return &local{Store: chunks, dir: dir}, nil
