@@ -128,7 +128,12 @@ var (
 		{"--eth-chain=/flag/a,/flag/b", map[string]any{"eth": ethWith(func(c *Eth) { c.Chain = []string{"/flag/a", "/flag/b"} })}},
 		{"--eth-receipts=/flag/r", map[string]any{"eth": ethWith(func(c *Eth) { c.Receipts = "/flag/r" })}},
 		{"--eth-relay", map[string]any{"eth": ethWith(func(c *Eth) { c.Relay = true })}},
-		{"--bzz", map[string]any{"bzz": Bzz{Enabled: true}}},
+		{"--bzz", map[string]any{"bzz": withBzz(func(c *Bzz) { c.Enabled = true })}},
+		{"--bzz-network=9", map[string]any{"bzz": withBzz(func(c *Bzz) { c.NetworkID = 9 })}},
+		{"--bzz-light", map[string]any{"bzz": withBzz(func(c *Bzz) { c.Light = true })}},
+		{"--bzz-nosync", map[string]any{"bzz": withBzz(func(c *Bzz) { c.NoSync = true })}},
+		{"--bzz-dir=/flag", map[string]any{"bzz": withBzz(func(c *Bzz) { c.Dir = "/flag" })}},
+		{"--bzz-capacity=2000000", map[string]any{"bzz": withBzz(func(c *Bzz) { c.Capacity = 2000000 })}},
 		{"--ipc=/flag/ipc", map[string]any{"rpc": RPC{IPC: "/flag/ipc", HTTPNamespaces: defaultRPC().HTTPNamespaces}}},
 		{"--noipc", map[string]any{"rpc": RPC{NoIPC: true, HTTPNamespaces: defaultRPC().HTTPNamespaces}}},
 		{"--http=127.0.0.1:1", map[string]any{"rpc": RPC{HTTP: "127.0.0.1:1", HTTPNamespaces: defaultRPC().HTTPNamespaces}}},
@@ -310,6 +315,13 @@ func TestLogHasTheFormAndLevelAskedFor(t *testing.T) {
 			t.Errorf("%+v: %v", bad, err)
 		}
 	}
+}
+
+// withBzz returns the default of [bzz] with a change.
+func withBzz(change func(*Bzz)) Bzz {
+	c := defaultBzz()
+	change(&c)
+	return c
 }
 
 // withShh returns the default of [shh] with a change.

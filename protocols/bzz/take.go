@@ -1,0 +1,210 @@
+package bzz
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/sennit-net/sennit/protocols/bzz/chunk"
+	"github.com/sennit-net/sennit/protocols/bzz/wire"
+)
+
+// taken is a stream that we take from a peer. The chunks of one batch must have come before those of the next are asked
+// for, and the peer offers the next at once; so there is one batch that is awaited and one that is held back.
+type taken struct {
+	// Static after construction.
+	stream   wire.Stream
+	priority int
+
+	// Guarded by session.mu.
+	missing  map[chunk.Address]struct{} // of the batch that is awaited
+	deadline time.Time                  // for them
+	held     *wire.OfferedHashes        // the next batch, nil if it has not been offered
+}
+
+// Errors that end a link.
+var (
+	errUnknownStream = errors.New("bzz: offer of a stream that was not subscribed to")
+	errTwoOffers     = errors.New("bzz: offer before the one before was answered")
+	errOfferRange    = errors.New("bzz: offer from a number to a lower one")
+	errBatchTimeout  = fmt.Errorf("bzz: chunks that were offered did not come within %v", batchTimeout)
+)
+
+// handleRequestSubscription subscribes to what the peer would like to offer. A stream that we do not want, or have already,
+// is not: an answer other than a subscription would end the link.
+func (s *session) handleRequestSubscription(payload []byte) error {
+	m, err := wire.ParseRequestSubscription(payload)
+	if err != nil {
+		return err
+	}
+	if m.Priority >= wire.Priorities {
+		return fmt.Errorf("%w: %d", errPriority, m.Priority)
+	}
+	if _, ok := m.Stream.Bin(); !ok || !m.Stream.Live || !s.node.cfg.syncs() {
+		return nil
+	}
+	s.mu.Lock()
+	known := s.taken[m.Stream] != nil || len(s.taken)+2 > maxStreams
+	if !known {
+		s.taken[m.Stream] = &taken{stream: m.Stream, priority: int(m.Priority)}
+		if history := m.Stream.History(); m.Range != nil && s.taken[history] == nil {
+			s.taken[history] = &taken{stream: history, priority: max(int(m.Priority)-1, 0)}
+		}
+	}
+	s.mu.Unlock()
+	if known {
+		return nil
+	}
+	return s.stream.push(int(m.Priority), wire.Subscribe(m))
+}
+
+// handleQuit ends a stream that the peer does not offer any more. One that we do not take is no reason to end the link.
+func (s *session) handleQuit(payload []byte) error {
+	m, err := wire.ParseQuit(payload)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.taken[m.Stream]
+	if t == nil {
+		return nil
+	}
+	for addr := range t.missing {
+		s.unwantLocked(addr, t)
+	}
+	delete(s.taken, m.Stream)
+	return nil
+}
+
+// unwantLocked notes that a stream does not wait for a chunk any more.
+func (s *session) unwantLocked(addr chunk.Address, t *taken) {
+	rest := s.wanted[addr][:0]
+	for _, other := range s.wanted[addr] {
+		if other != t {
+			rest = append(rest, other)
+		}
+	}
+	if len(rest) == 0 {
+		delete(s.wanted, addr)
+	} else {
+		s.wanted[addr] = rest
+	}
+}
+
+// handleOfferedHashes answers an offer, or holds it back while chunks of the one before are still to come.
+func (s *session) handleOfferedHashes(payload []byte) error {
+	m, err := wire.ParseOfferedHashes(payload)
+	if err != nil {
+		return err
+	}
+	if m.To < m.From || m.To == math.MaxUint64 {
+		return fmt.Errorf("%w: %d to %d", errOfferRange, m.From, m.To)
+	}
+	m.Hashes = bytes.Clone(m.Hashes)
+	s.mu.Lock()
+	t := s.taken[m.Stream]
+	switch {
+	case t == nil:
+		s.mu.Unlock()
+		return fmt.Errorf("%w: %v", errUnknownStream, m.Stream)
+	case t.held != nil:
+		s.mu.Unlock()
+		return fmt.Errorf("%w: %v", errTwoOffers, m.Stream)
+	case len(t.missing) > 0:
+		t.held = &m
+		s.mu.Unlock()
+		return nil
+	}
+	s.mu.Unlock()
+	return s.answerOffer(t, m)
+}
+
+// answerOffer asks for the chunks of an offer that we do not have, and for the next offer. It is called by the Run of
+// stream alone, so nobody else answers the same stream meanwhile. A chunk that the peer was asked for in answer to another
+// offer is awaited, but not asked for again.
+func (s *session) answerOffer(t *taken, m wire.OfferedHashes) error {
+	var lacking []int
+	for i := range m.Len() {
+		has, err := s.node.cfg.Store.Has(s.ctx, m.Hash(i))
+		if err != nil {
+			return fmt.Errorf("bzz: looking for an offered chunk: %w", err)
+		}
+		if !has {
+			lacking = append(lacking, i)
+		}
+	}
+	answer := wire.WantedHashes{Stream: m.Stream, Want: wire.NewBits(m.Len()), From: m.To + 1}
+	if !m.Stream.Live {
+		answer.To = math.MaxUint64
+	}
+	s.mu.Lock()
+	t.missing, t.deadline = make(map[chunk.Address]struct{}, len(lacking)), time.Now().Add(batchTimeout)
+	for _, i := range lacking {
+		addr := m.Hash(i)
+		if _, twice := t.missing[addr]; twice {
+			continue
+		}
+		t.missing[addr] = struct{}{}
+		if len(s.wanted[addr]) == 0 {
+			answer.Want.Set(i)
+		}
+		s.wanted[addr] = append(s.wanted[addr], t)
+	}
+	s.mu.Unlock()
+	s.node.counts.wanted.Add(uint64(len(lacking)))
+	return s.stream.push(t.priority, answer)
+}
+
+// arrived notes that a chunk has come that was wanted, and answers the offers that were held back for it.
+func (s *session) arrived(addr chunk.Address) error {
+	type next struct {
+		t *taken
+		m wire.OfferedHashes
+	}
+	var answers []next
+	s.mu.Lock()
+	for _, t := range s.wanted[addr] {
+		delete(t.missing, addr)
+		if len(t.missing) == 0 && t.held != nil {
+			answers = append(answers, next{t, *t.held})
+			t.held = nil
+		}
+	}
+	delete(s.wanted, addr)
+	s.mu.Unlock()
+	for _, a := range answers {
+		if err := s.answerOffer(a.t, a.m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkBatches ends the links of peers that do not send what they have offered.
+func (n *Node) checkBatches(now time.Time) {
+	n.mu.Lock()
+	sessions := make([]*session, 0, len(n.sessions))
+	for _, s := range n.sessions {
+		sessions = append(sessions, s)
+	}
+	n.mu.Unlock()
+	for _, s := range sessions {
+		if s.isLate(now) {
+			s.fail(errBatchTimeout)
+		}
+	}
+}
+
+func (s *session) isLate(now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range s.taken {
+		if len(t.missing) > 0 && now.After(t.deadline) {
+			return true
+		}
+	}
+	return false
+}
