@@ -19,10 +19,12 @@ type served struct {
 	priority int
 	end      uint64 // the last number of history; math.MaxUint64 for a live stream
 	cancel   context.CancelFunc
-	answers  chan answer // holds one; filled only while offered is set
+	answers  chan answer   // holds one; filled only while offered is set
+	resume   chan struct{} // holds a token when the stream may not be paused any more
 
 	// Guarded by session.mu.
-	offered int // hashes in the offer that has not been answered; 0 for none
+	offered int  // hashes in the offer that has not been answered; 0 for none
+	paused  bool // make no more offers for the time being
 }
 
 // answer is what a peer wants of an offer.
@@ -98,7 +100,7 @@ func (s *session) serveHistory(stream wire.Stream, bin, priority int, r wire.Ran
 // startServing registers a stream and has it offered from a number to another.
 func (s *session) startServing(v *served, from, to uint64) error {
 	ctx, cancel := context.WithCancel(s.ctx)
-	v.cancel, v.answers = cancel, make(chan answer, 1)
+	v.cancel, v.answers, v.resume = cancel, make(chan answer, 1), make(chan struct{}, 1)
 	s.mu.Lock()
 	switch {
 	case s.served[v.stream] != nil:
@@ -131,9 +133,14 @@ func (s *session) offer(ctx context.Context, v *served, from, to uint64) error {
 		for _, e := range entries {
 			m.Hashes = append(m.Hashes, e.Address[:]...)
 		}
-		s.mu.Lock()
-		v.offered = len(entries)
-		s.mu.Unlock()
+		if !s.beginOffer(v, len(entries)) {
+			select {
+			case <-v.resume:
+				continue // with what has come meanwhile
+			case <-ctx.Done():
+				return nil
+			}
+		}
 		if err := s.stream.push(v.priority, m); err != nil {
 			return err
 		}
@@ -154,6 +161,32 @@ func (s *session) offer(ctx context.Context, v *served, from, to uint64) error {
 		}
 		from, to = a.from, a.to
 	}
+}
+
+// beginOffer notes that an offer of n hashes is made, unless the stream is paused.
+func (s *session) beginOffer(v *served, n int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if v.paused {
+		return false
+	}
+	v.offered = n
+	return true
+}
+
+// pause has a stream make no more offers, or make them again, and reports whether the peer takes the stream.
+func (s *session) pause(stream wire.Stream, paused bool) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v := s.served[stream]
+	if v == nil {
+		return false
+	}
+	v.paused = paused
+	if !paused {
+		poke(v.resume)
+	}
+	return true
 }
 
 // collect returns the next chunks of a stream from a number to another, where 0 is as far as there is. For a live stream
@@ -210,21 +243,13 @@ func (s *session) handleUnsubscribe(payload []byte) error {
 	if err != nil {
 		return err
 	}
-	s.stopServing(m.Stream)
-	return nil
-}
-
-// stopServing ends a stream and reports whether there was one.
-func (s *session) stopServing(stream wire.Stream) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	v := s.served[stream]
-	if v == nil {
-		return false
+	if v := s.served[m.Stream]; v != nil {
+		v.cancel()
+		delete(s.served, m.Stream)
 	}
-	v.cancel()
-	delete(s.served, stream)
-	return true
+	return nil
 }
 
 // loadChunk makes a message of a chunk whose turn to be sent has come. A chunk that has left the store meanwhile is left

@@ -30,6 +30,9 @@ type session struct {
 	// Set by bzz before ready is closed.
 	remote wire.Handshake
 
+	// Owned by the node's tend.
+	requested map[int]bool // bins that the peer was asked to subscribe to
+
 	// Owned by the Run of stream.
 	mayRetrieve bool // the peer has subscribed to retrieval
 	refusals    int  // SubscribeErrors of the peer
@@ -42,7 +45,7 @@ type session struct {
 	depth    int                        // what the peer has said its depth is
 	asked    bool                       // the peer has asked for addresses
 	seen     map[chunk.Address]struct{} // addresses the peer knows: it has told us, or was told
-	planned  map[int]bool               // bins that the peer was asked to subscribe to
+	planned  map[int]bool               // bins that are synced to the peer
 
 	// Guarded by mu.
 	mu     sync.Mutex
@@ -88,10 +91,10 @@ func (n *Node) join(peer *p2p.Peer) *session {
 		stream:  newSender(n.cfg.SendQueue),
 		tellers: rate.NewLimiter(tellPerSecond, tellBurst),
 		seen:    make(map[chunk.Address]struct{}),
-		planned: make(map[int]bool),
-		served:  make(map[wire.Stream]*served),
-		taken:   make(map[wire.Stream]*taken),
-		wanted:  make(map[chunk.Address][]*taken),
+		planned: make(map[int]bool), requested: make(map[int]bool),
+		served: make(map[wire.Stream]*served),
+		taken:  make(map[wire.Stream]*taken),
+		wanted: make(map[chunk.Address][]*taken),
 	}
 	s.ctx, s.cancel = context.WithCancel(n.ctx)
 	for _, name := range []string{wire.BzzName, wire.HiveName, wire.StreamName} {

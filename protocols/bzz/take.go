@@ -22,6 +22,7 @@ type taken struct {
 	missing  map[chunk.Address]struct{} // of the batch that is awaited
 	deadline time.Time                  // for them
 	held     *wire.OfferedHashes        // the next batch, nil if it has not been offered
+	ended    bool                       // the peer has quit; what it may still offer means nothing
 }
 
 // Errors that end a link.
@@ -46,18 +47,28 @@ func (s *session) handleRequestSubscription(payload []byte) error {
 		return nil
 	}
 	s.mu.Lock()
-	known := s.taken[m.Stream] != nil || len(s.taken)+2 > maxStreams
-	if !known {
-		s.taken[m.Stream] = &taken{stream: m.Stream, priority: int(m.Priority)}
-		if history := m.Stream.History(); m.Range != nil && s.taken[history] == nil {
-			s.taken[history] = &taken{stream: history, priority: max(int(m.Priority)-1, 0)}
-		}
-	}
+	wanted := s.takeLocked(m.Stream, int(m.Priority), m.Range != nil)
 	s.mu.Unlock()
-	if known {
+	if !wanted {
 		return nil
 	}
 	return s.stream.push(int(m.Priority), wire.Subscribe(m))
+}
+
+// takeLocked registers a live stream, and its history. It returns false if it is taken already or there are too many. A
+// stream that had ended begins anew.
+func (s *session) takeLocked(stream wire.Stream, priority int, history bool) bool {
+	if t := s.taken[stream]; t != nil && !t.ended || t == nil && len(s.taken)+2 > maxStreams {
+		return false
+	}
+	s.taken[stream] = &taken{stream: stream, priority: priority}
+	if h := stream.History(); history {
+		if old := s.taken[h]; old != nil {
+			s.endLocked(old)
+		}
+		s.taken[h] = &taken{stream: h, priority: max(priority-1, 0)}
+	}
+	return true
 }
 
 // handleQuit ends a stream that the peer does not offer any more. One that we do not take is no reason to end the link.
@@ -68,15 +79,18 @@ func (s *session) handleQuit(payload []byte) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	t := s.taken[m.Stream]
-	if t == nil {
-		return nil
+	if t := s.taken[m.Stream]; t != nil {
+		s.endLocked(t)
 	}
+	return nil
+}
+
+// endLocked has a stream wait for nothing any more.
+func (s *session) endLocked(t *taken) {
 	for addr := range t.missing {
 		s.unwantLocked(addr, t)
 	}
-	delete(s.taken, m.Stream)
-	return nil
+	t.ended, t.missing, t.held = true, nil, nil
 }
 
 // unwantLocked notes that a stream does not wait for a chunk any more.
@@ -110,6 +124,9 @@ func (s *session) handleOfferedHashes(payload []byte) error {
 	case t == nil:
 		s.mu.Unlock()
 		return fmt.Errorf("%w: %v", errUnknownStream, m.Stream)
+	case t.ended:
+		s.mu.Unlock()
+		return nil
 	case t.held != nil:
 		s.mu.Unlock()
 		return fmt.Errorf("%w: %v", errTwoOffers, m.Stream)
