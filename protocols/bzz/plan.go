@@ -23,7 +23,7 @@ func (n *Node) planSyncing() {
 	n.mu.Lock()
 	depth := n.table.Depth()
 	for _, s := range n.sessions {
-		if !s.serving || s.remote.Light {
+		if !s.syncing || s.remote.Light {
 			continue
 		}
 		c := change{s: s}
@@ -63,6 +63,9 @@ func binsFor(po, depth int) map[int]bool {
 // changePlan asks for subscriptions to some bins and pauses others. The peer is not asked for what it takes already:
 // subscribing twice would end the link.
 func (s *session) changePlan(begin, end []int) error {
+	if s.later {
+		return s.changePulls(begin, end)
+	}
 	for _, bin := range end {
 		s.pause(wire.SyncBin(bin), true)
 		s.pause(wire.SyncBin(bin).History(), true)

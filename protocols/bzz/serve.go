@@ -18,6 +18,7 @@ type served struct {
 	bin      int
 	priority int
 	end      uint64 // the last number of history; math.MaxUint64 for a live stream
+	batch    int    // hashes in an offer at most
 	cancel   context.CancelFunc
 	answers  chan answer   // holds one; filled only while offered is set
 	resume   chan struct{} // holds a token when the stream may not be paused any more
@@ -78,7 +79,7 @@ func (s *session) subscribe(m wire.Subscribe) error {
 		return s.serveHistory(m.Stream, bin, int(m.Priority), r)
 	}
 	cursor := s.node.cfg.Store.Cursor(bin)
-	live := &served{stream: m.Stream, bin: bin, priority: int(m.Priority), end: math.MaxUint64}
+	live := &served{stream: m.Stream, bin: bin, priority: int(m.Priority), end: math.MaxUint64, batch: offerSize}
 	if err := s.startServing(live, cursor+1, math.MaxUint64); err != nil || m.Range == nil {
 		return err
 	}
@@ -94,7 +95,7 @@ func (s *session) serveHistory(stream wire.Stream, bin, priority int, r wire.Ran
 	if r.To == 0 || r.To > end {
 		r.To = end
 	}
-	return s.startServing(&served{stream: stream, bin: bin, priority: priority, end: r.To}, r.From, r.To)
+	return s.startServing(&served{stream: stream, bin: bin, priority: priority, end: r.To, batch: offerSize}, r.From, r.To)
 }
 
 // startServing registers a stream and has it offered from a number to another.
@@ -155,7 +156,7 @@ func (s *session) offer(ctx context.Context, v *served, from, to uint64) error {
 			if !a.want.Has(i) {
 				continue
 			}
-			if err := s.stream.pushChunk(v.priority, wire.CodeDeliverySyncing, e.Address); err != nil {
+			if err := s.stream.pushChunk(v.priority, wire.CodeDeliverySyncing, e.Address, 0); err != nil {
 				return err
 			}
 		}
@@ -198,7 +199,7 @@ func (s *session) collect(ctx context.Context, v *served, from, to uint64) ([]st
 	chunks := s.node.cfg.Store
 	for from <= to {
 		changed := chunks.Changed(v.bin)
-		entries, err := chunks.Range(v.bin, from, to, offerSize)
+		entries, err := chunks.Range(v.bin, from, to, v.batch)
 		if err != nil {
 			s.node.log.Warn("chunks to offer cannot be listed", "bin", v.bin, "err", err)
 			return nil, nil
@@ -256,21 +257,25 @@ func (s *session) handleUnsubscribe(payload []byte) error {
 // out; if it had been offered, the peer waits for it and the link has to end.
 func (s *session) loadChunk(ctx context.Context, q queued) ([]byte, error) {
 	syncing := q.code == wire.CodeDeliverySyncing
-	c, err := s.node.cfg.Store.Get(ctx, q.addr)
-	if err != nil {
-		if syncing && ctx.Err() == nil {
-			return nil, fmt.Errorf("%w: %v: %w", errChunkGone, q.addr, err)
-		}
-		return nil, nil
+	c, err := s.load(ctx, q.addr, syncing)
+	if err != nil || c.IsZero() {
+		return nil, err
 	}
-	if syncing {
-		s.node.counts.synced.Add(1)
-	} else {
-		s.node.counts.served.Add(1)
-	}
-	return deliver(c, syncing), nil
+	return wire.Append(nil, wire.Delivery{Addr: c.Address(), Data: c.Data(), Syncing: syncing}), nil
 }
 
-func deliver(c chunk.Chunk, syncing bool) []byte {
-	return wire.Append(nil, wire.Delivery{Addr: c.Address(), Data: c.Data(), Syncing: syncing})
+// load returns a chunk that is to be sent, or none and no error if it is to be left out.
+func (s *session) load(ctx context.Context, addr chunk.Address, offered bool) (chunk.Chunk, error) {
+	c, err := s.node.cfg.Store.Get(ctx, addr)
+	switch {
+	case err == nil && offered:
+		s.node.counts.synced.Add(1)
+	case err == nil:
+		s.node.counts.served.Add(1)
+	case offered && ctx.Err() == nil:
+		return chunk.Chunk{}, fmt.Errorf("%w: %v: %w", errChunkGone, addr, err)
+	default:
+		return chunk.Chunk{}, nil
+	}
+	return c, nil
 }

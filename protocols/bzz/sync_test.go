@@ -122,7 +122,7 @@ func TestWhatIsSyncedFollowsFromDepthAndIsDecidedOnceForManyChanges(t *testing.T
 		// The depth rises to 2: the peer at 1 keeps the bin it is in, and is offered no more of the others.
 		middle.say(wire.StreamName, wire.Subscribe{Stream: wire.SyncBin(5), Range: &wire.Range{}, Priority: 2})
 		between := meet(t, n, near(2, 2), false)
-		time.Sleep(defaultSyncDelay)
+		time.Sleep(defaultSyncDelay + time.Second)
 		middle.rest()
 		chunks := chunksOfBin(5, 2)
 		put(t, n, chunks[0])
@@ -134,7 +134,7 @@ func TestWhatIsSyncedFollowsFromDepthAndIsDecidedOnceForManyChanges(t *testing.T
 		}
 		// It falls again.
 		between.pipes[wire.HiveName].Close()
-		time.Sleep(defaultSyncDelay)
+		time.Sleep(defaultSyncDelay + time.Second)
 		put(t, n, chunks[1])
 		if m := middle.expectOffer(); m.Stream != wire.SyncBin(5) || m.Hash(0) != chunks[0].Address() {
 			t.Errorf("offered %v", m)
