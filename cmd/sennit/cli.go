@@ -77,7 +77,7 @@ func newRoot() *cobra.Command {
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.AddCommand(newDemo(), newRun(), newHello(), newKey(), newENR(), newVersion())
+	root.AddCommand(newDemo(), newRun(), newHello(), newKey(), newENR(), newWhisper(), newVersion())
 	return root
 }
 

@@ -120,8 +120,14 @@ var (
 		{"--netrestrict=192.168.0.0/16", map[string]any{"netrestrict": "192.168.0.0/16"}},
 		{"--nolanes=false", map[string]any{"nolanes": false}},
 		{"--eth", map[string]any{"eth": Eth{Enabled: true}}},
-		{"--shh", map[string]any{"shh": Shh{Enabled: true}}},
+		{"--shh", map[string]any{"shh": withShh(func(c *Shh) { c.Enabled = true })}},
+		{"--shh-minpow=0", map[string]any{"shh": withShh(func(c *Shh) { c.MinPoW = 0 })}},
+		{"--shh-light", map[string]any{"shh": withShh(func(c *Shh) { c.Light = true })}},
 		{"--bzz", map[string]any{"bzz": Bzz{Enabled: true}}},
+		{"--ipc=/flag/ipc", map[string]any{"rpc": RPC{IPC: "/flag/ipc", HTTPNamespaces: defaultRPC().HTTPNamespaces}}},
+		{"--noipc", map[string]any{"rpc": RPC{NoIPC: true, HTTPNamespaces: defaultRPC().HTTPNamespaces}}},
+		{"--http=127.0.0.1:1", map[string]any{"rpc": RPC{HTTP: "127.0.0.1:1", HTTPNamespaces: defaultRPC().HTTPNamespaces}}},
+		{"--http-namespaces=shh", map[string]any{"rpc": RPC{HTTPNamespaces: []string{"shh"}}}},
 	}
 )
 
@@ -298,5 +304,31 @@ func TestLogHasTheFormAndLevelAskedFor(t *testing.T) {
 		if _, err := bad.Logger(&bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), "want one of") {
 			t.Errorf("%+v: %v", bad, err)
 		}
+	}
+}
+
+// withShh returns the default of [shh] with a change.
+func withShh(change func(*Shh)) Shh {
+	c := defaultShh()
+	change(&c)
+	return c
+}
+
+func TestAWhisperSectionThatMakesNoSenseIsRefused(t *testing.T) {
+	for want, change := range map[string]func(*Shh){
+		"MinPoW is -1":        func(c *Shh) { c.MinPoW = -1 },
+		`Accept is "2.0"`:     func(c *Shh) { c.Accept = "2.0" },
+		"largest message":     func(c *Shh) { c.MaxMessageSize = 1 << 30 },
+		"PoolBytes is 100":    func(c *Shh) { c.PoolBytes = 100 },
+		"shh: a largest mess": func(c *Shh) { c.MaxMessageSize = -1 },
+	} {
+		c := withShh(change)
+		if err := c.check(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+	c := withShh(func(c *Shh) { c.MinPoW = 0 })
+	if s, err := c.Settings(); err != nil || s.MinWork >= 0 {
+		t.Errorf("MinPoW 0 becomes %v, %v", s.MinWork, err)
 	}
 }
