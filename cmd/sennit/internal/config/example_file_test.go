@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -15,10 +16,14 @@ import (
 // exampleFile is the file that docs/operating.md shows to operators.
 var exampleFile = filepath.Join("..", "..", "..", "..", "docs", "sennit.toml")
 
-var (
-	saidKey    = regexp.MustCompile(`(?m)^([A-Z]\w*) = `)
-	exampleKey = regexp.MustCompile(`(?m)^# ([A-Z]\w*) = `)
-)
+// exampleLine matches a line with a key, of what applies anyway or, after "# ", of an example.
+var exampleLine = regexp.MustCompile(`^(# )?([A-Z]\w*) = `)
+
+// sections are the types of the file's sections.
+var sections = map[string]reflect.Type{
+	"node": reflect.TypeFor[Node](), "p2p": reflect.TypeFor[p2p.ConfigTOML](),
+	"eth": reflect.TypeFor[Eth](), "shh": reflect.TypeFor[Shh](), "bzz": reflect.TypeFor[Bzz](), "rpc": reflect.TypeFor[RPC](),
+}
 
 func readExample(t *testing.T) string {
 	t.Helper()
@@ -51,38 +56,41 @@ func TestTheExampleFileSaysTheDefaults(t *testing.T) {
 }
 
 func TestTheExampleFileHasEveryKeyAndItsExamplesLoad(t *testing.T) {
-	text := readExample(t)
-	var all []string
-	for _, m := range append(saidKey.FindAllStringSubmatch(text, -1), exampleKey.FindAllStringSubmatch(text, -1)...) {
-		all = append(all, m[1])
+	seen, want := map[string]int{}, map[string]int{}
+	var section string
+	var all, examples []string
+	for line := range strings.Lines(readExample(t)) {
+		if name, ok := strings.CutPrefix(line, "["); ok {
+			section = strings.TrimRight(name, "]\n")
+		}
+		if m := exampleLine.FindStringSubmatch(line); m != nil {
+			seen[section+"."+m[2]]++
+			if line = strings.TrimPrefix(line, "# "); m[1] != "" {
+				examples = append(examples, section+"."+m[2])
+			}
+		}
+		all = append(all, line)
 	}
-	seen := map[string]int{}
-	for _, key := range all {
-		seen[key]++
-	}
-	want := map[string]int{}
-	for _, section := range []reflect.Type{reflect.TypeFor[Node](), reflect.TypeFor[p2p.ConfigTOML]()} {
-		for i := range section.NumField() {
-			want[section.Field(i).Name] = 1
+	for name, typ := range sections {
+		for i := range typ.NumField() {
+			want[name+"."+typ.Field(i).Name] = 1
 		}
 	}
 	if diff := cmp.Diff(want, seen); diff != "" {
 		t.Errorf("keys (-exist +in the file):\n%s", diff)
 	}
 
-	c, err := load(t, exampleKey.ReplaceAllString(text, "$1 = "))
+	c, err := load(t, strings.Join(all, ""))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var p p2p.ConfigTOML
 	p.From(&c.P2P)
-	for _, m := range exampleKey.FindAllStringSubmatch(text, -1) {
-		v := reflect.ValueOf(c.Node).FieldByName(m[1])
-		if !v.IsValid() {
-			v = reflect.ValueOf(p).FieldByName(m[1])
-		}
-		if v.IsZero() {
-			t.Errorf("the example of %s says nothing", m[1])
+	values := map[string]any{"node": c.Node, "p2p": p, "eth": c.Eth, "shh": c.Shh, "bzz": c.Bzz, "rpc": c.RPC}
+	for _, key := range examples {
+		section, name, _ := strings.Cut(key, ".")
+		if v := reflect.ValueOf(values[section]).FieldByName(name); !v.IsValid() || v.IsZero() {
+			t.Errorf("the example of %s says nothing", key)
 		}
 	}
 }

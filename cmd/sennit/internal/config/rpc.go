@@ -1,17 +1,70 @@
 package config
 
-import "github.com/spf13/pflag"
+import (
+	"fmt"
+	"path/filepath"
+	"runtime"
+
+	"github.com/spf13/pflag"
+
+	"github.com/sennit-net/sennit/admin"
+)
 
 // RPC is the [rpc] section of the file: the JSON-RPC endpoint.
-type RPC struct{}
+type RPC struct {
+	IPC            string   // path of the socket, or name of the pipe on Windows; empty: "sennit.ipc" below DataDir
+	NoIPC          bool     // no socket at all
+	HTTP           string   // HOST:PORT of HTTP and WebSocket, on the loopback interface; empty: neither
+	HTTPNamespaces []string // the namespaces served there
+	HTTPHosts      []string // names a request may ask for besides localhost
+	HTTPOrigins    []string // origins whose web pages may use it
+}
 
-func defaultRPC() RPC { return RPC{} }
+// ipcName is the name of the socket in the data directory.
+const ipcName = "sennit.ipc"
+
+func defaultRPC() RPC { return RPC{HTTPNamespaces: []string{"eth", "shh", "bzz", "net"}} }
 
 // register adds the section's flags to fs, to be stored in c.
-func (c *RPC) register(fs *pflag.FlagSet) {}
+func (c *RPC) register(fs *pflag.FlagSet) {
+	fs.StringVar(&c.IPC, "ipc", "", "`PATH` of the JSON-RPC socket (default: sennit.ipc below the data directory)")
+	fs.BoolVar(&c.NoIPC, "noipc", false, "no JSON-RPC socket")
+	fs.StringVar(&c.HTTP, "http", "", "`ADDR` of JSON-RPC over HTTP and WebSocket, on the loopback interface, e.g. 127.0.0.1:8545; empty: neither")
+	fs.StringSliceVar(&c.HTTPNamespaces, "http-namespaces", defaultRPC().HTTPNamespaces, "`NAMES` of what is served over HTTP")
+}
 
 // overrides says how the flags, read into from, change c.
-func (c *RPC) overrides(from *RPC) []override { return nil }
+func (c *RPC) overrides(from *RPC) []override {
+	return []override{
+		{"ipc", assign(&c.IPC, &from.IPC)},
+		{"noipc", assign(&c.NoIPC, &from.NoIPC)},
+		{"http", assign(&c.HTTP, &from.HTTP)},
+		{"http-namespaces", assign(&c.HTTPNamespaces, &from.HTTPNamespaces)},
+	}
+}
 
 // check returns an error that names a value which makes no sense.
-func (c *RPC) check() error { return nil }
+func (c *RPC) check() error {
+	if c.HTTP == "" {
+		return nil
+	}
+	if err := admin.CheckHTTPAddr(c.HTTP); err != nil {
+		return fmt.Errorf("rpc HTTP: %w", err)
+	}
+	return nil
+}
+
+// IPCPath returns where the JSON-RPC socket of a node with this configuration is; empty if it has none.
+func (c *Config) IPCPath() string {
+	switch {
+	case c.RPC.NoIPC:
+		return ""
+	case c.RPC.IPC != "":
+		return c.RPC.IPC
+	case c.Node.DataDir == "":
+		return ""
+	case runtime.GOOS == "windows":
+		return `\\.\pipe\` + ipcName
+	}
+	return filepath.Join(c.Node.DataDir, ipcName)
+}

@@ -14,7 +14,11 @@ import (
 	"github.com/sennit-net/sennit/p2p"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m,
+		// Of a server's node database: it ends by itself, a second after the database was closed.
+		goleak.IgnoreTopFunction("github.com/syndtr/goleveldb/leveldb.(*DB).mpoolDrain"))
+}
 
 // start runs p at one end of a pipe and returns the other, and a function that ends it and returns Run's error.
 func start(p p2p.Protocol) (*p2p.MsgPipeRW, func() error) {

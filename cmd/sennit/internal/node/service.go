@@ -25,7 +25,7 @@ type service interface {
 }
 
 // makers make the services that a configuration asks for; one that it does not ask for is nil. They touch files at most,
-// not the network.
+// not the network. The JSON-RPC endpoint, which serves the others' methods, comes after them.
 var makers = []func(*config.Config, log.Logger) (service, error){newEth, newShh, newBzz}
 
 func makeServices(c *config.Config, logger log.Logger) ([]service, error) {
@@ -38,6 +38,9 @@ func makeServices(c *config.Config, logger log.Logger) ([]service, error) {
 		if s != nil {
 			list = append(list, s)
 		}
+	}
+	if e := newEndpoint(c, logger, list); e != nil {
+		list = append(list, e)
 	}
 	return list, nil
 }

@@ -1,0 +1,120 @@
+package admin
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ethereum/go-ethereum/rpc"
+)
+
+// httpServer serves HTTP and WebSocket on one port.
+type httpServer struct {
+	// Static after construction.
+	listener net.Listener
+	server   *http.Server
+	calls    *rpc.Server
+	http, ws http.Handler
+	hosts    []string
+	origins  []string
+
+	serving sync.WaitGroup // the accepting goroutine, and handlers: http.Server does not wait for those of WebSocket
+}
+
+func listenHTTP(c Config) (*httpServer, error) {
+	if err := CheckHTTPAddr(c.HTTPAddr); err != nil {
+		return nil, err
+	}
+	if len(c.HTTPNamespaces) == 0 {
+		return nil, fmt.Errorf("no namespace is to be served on %s", c.HTTPAddr)
+	}
+	calls, err := serverOf(c.APIs, c.HTTPNamespaces)
+	if err != nil {
+		return nil, err
+	}
+	l, err := net.Listen("tcp", c.HTTPAddr)
+	if err != nil {
+		return nil, err
+	}
+	h := &httpServer{
+		listener: limit(l, MaxConns), calls: calls, http: calls, ws: calls.WebsocketHandler([]string{"*"}),
+		hosts: c.Hosts, origins: c.Origins,
+	}
+	h.server = &http.Server{
+		Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 2 * time.Minute,
+		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
+	}
+	h.serving.Add(1)
+	go func() {
+		defer h.serving.Done()
+		_ = h.server.Serve(h.listener) // until close
+	}()
+	return h, nil
+}
+
+// CheckHTTPAddr returns an error that says what is wrong with addr as a [Config.HTTPAddr]: it has to be HOST:PORT with a
+// loopback address or "localhost" as the host.
+func CheckHTTPAddr(addr string) error {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return fmt.Errorf("%q: want HOST:PORT with a loopback address: %w", addr, err)
+	}
+	if !isLoopback(host) {
+		return fmt.Errorf("%q: other machines could connect to it; want 127.0.0.1:PORT, [::1]:PORT or localhost:PORT", addr)
+	}
+	return nil
+}
+
+func isLoopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
+}
+
+func (h *httpServer) addr() string { return h.listener.Addr().String() }
+
+// ServeHTTP refuses what a web page of somebody else may have sent, and hands on the rest.
+func (h *httpServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h.serving.Add(1) // the accepting goroutine or a connection of the server is there, so the count is not zero
+	defer h.serving.Done()
+	if !h.mayAsk(r.Host) {
+		http.Error(w, fmt.Sprintf("the host %q is not one of this endpoint's", r.Host), http.StatusForbidden)
+		return
+	}
+	if origin := r.Header.Get("Origin"); origin != "" && !slices.Contains(h.origins, origin) {
+		http.Error(w, fmt.Sprintf("pages of %q may not use this endpoint", origin), http.StatusForbidden)
+		return
+	}
+	if strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
+		h.ws.ServeHTTP(w, r)
+		return
+	}
+	h.http.ServeHTTP(w, r)
+}
+
+// mayAsk tells whether a request's Host header names this machine, or is a name the configuration allows.
+func (h *httpServer) mayAsk(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	host = strings.Trim(host, "[]")
+	return isLoopback(host) || slices.ContainsFunc(h.hosts, func(allowed string) bool { return strings.EqualFold(allowed, host) })
+}
+
+func (h *httpServer) close() {
+	h.calls.Stop() // ends the WebSockets
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if h.server.Shutdown(ctx) != nil {
+		h.server.Close()
+	}
+	h.serving.Wait()
+}

@@ -1,0 +1,149 @@
+package shh
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/ethereum/go-ethereum/rlp"
+
+	"github.com/sennit-net/sennit/p2p"
+)
+
+const (
+	// relayCycle is how long envelopes are gathered before more are sent to a peer.
+	relayCycle = 300 * time.Millisecond
+
+	// packetSize is how many bytes of envelopes go into one packet, if there is more than one. go-ethereum disconnects
+	// whoever sends a packet larger than its largest message.
+	packetSize = 256 << 10
+
+	// stuckAfter is how long the end of a session waits for a message that is on its way.
+	stuckAfter = time.Second
+)
+
+// relay tells the peer our status and then, every so often, what it does not have and wants. It ends with the link or the
+// session.
+func (s *session) relay() {
+	if s.write(statusCode, encodeStatus(s.w.ownStatus())) != nil {
+		return
+	}
+	var (
+		next uint64    // place in the pool
+		turn time.Time // when envelopes may be sent again
+	)
+	for {
+		select {
+		case <-s.wake:
+		case <-s.done:
+			return
+		}
+		ready, err := s.tellSettings()
+		if err != nil {
+			return
+		}
+		if !ready {
+			continue
+		}
+		select {
+		case <-time.After(time.Until(turn)):
+		case <-s.done:
+			return
+		}
+		place, sent, err := s.relayFrom(next)
+		if err != nil {
+			return
+		}
+		if next = place; sent {
+			turn = time.Now().Add(relayCycle)
+		}
+	}
+}
+
+// tellSettings sends what has changed. ready says whether the peer's status has arrived.
+func (s *session) tellSettings() (ready bool, err error) {
+	s.mu.Lock()
+	work, bloom := s.pending[workCode], s.pending[bloomCode]
+	clear(s.pending)
+	ready = s.ready
+	s.mu.Unlock()
+	if work {
+		err = s.write(workCode, encodeWork(s.w.MinWork()))
+	}
+	if bloom && err == nil {
+		err = s.write(bloomCode, encodeBloom(s.w.Bloom()))
+	}
+	return ready, err
+}
+
+// relayFrom sends the peer what is in the pool from the given place on, and returns where to go on and whether that was
+// anything.
+func (s *session) relayFrom(from uint64) (next uint64, sent bool, err error) {
+	next = from
+	for {
+		s.mu.Lock()
+		wants, counting := s.wants, s.counting
+		if s.restart {
+			s.restart, next = false, 0
+		}
+		s.mu.Unlock()
+		light, maxSize := s.w.Light(), s.w.MaxMessageSize()
+		b := s.w.pool.collect(s.number, next, packetSize, func(e *entry) bool {
+			return (e.own || !light) && packetOf(len(e.env.raw)) <= maxSize && wants.bloom.Passes(e.env.Topic) &&
+				counting.satisfied(e.work.Reaching(wants.minWork))
+		}, time.Now())
+		next = b.next
+		if len(b.raw) == 0 {
+			return next, sent, nil
+		}
+		if err := s.writeBatch(b); err != nil {
+			return next, sent, err
+		}
+		sent = true
+		s.w.pool.sent(b, s.number)
+		s.w.counts.sent.Add(uint64(len(b.raw)))
+	}
+}
+
+// packetOf returns the size of a packet with envelopes of that size. A peer's largest packet is as large as its largest
+// message, of which only the data is counted; so the very largest messages fit into no packet. We take the peer's setting to
+// be ours.
+func packetOf(size int) int { return int(rlp.ListSize(uint64(size))) }
+
+// writeBatch sends a list of envelopes without copying them.
+func (s *session) writeBatch(b batch) error {
+	head := appendListHead(nil, b.size)
+	parts := append(net.Buffers{head}, b.raw...)
+	return s.rw.WriteMsg(p2p.Msg{Code: messagesCode, Size: uint32(len(head) + b.size), Payload: &parts})
+}
+
+func (s *session) write(code uint64, payload []byte) error {
+	return s.rw.WriteMsg(p2p.Msg{Code: code, Size: uint32(len(payload)), Payload: bytes.NewReader(payload)})
+}
+
+// finish ends the relay and waits for it. If the peer does not read what is on its way, the link has to end for that.
+func (s *session) finish(relayed <-chan struct{}) {
+	s.stopRelay()
+	select {
+	case <-relayed:
+		return
+	case <-time.After(stuckAfter):
+	}
+	s.peer.Disconnect(p2p.DiscSubprotocolError)
+	<-relayed
+}
+
+// sendDirect sends the peer an envelope that it will not relay.
+func (s *session) sendDirect(e *Envelope) error {
+	s.mu.Lock()
+	ready, muted := s.ready, s.muted
+	s.mu.Unlock()
+	switch {
+	case muted != nil:
+		return fmt.Errorf("the Whisper session has ended: %w", muted)
+	case !ready:
+		return fmt.Errorf("peer %v has not sent its status yet", s.peer)
+	}
+	return s.write(directCode, e.Encoding())
+}
