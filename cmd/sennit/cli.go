@@ -40,7 +40,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 	// Errors before a command's own code is reached are about the command line.
 	began := false
-	root.PersistentPreRun = func(*cobra.Command, []string) { began = true }
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
+		if err := cmd.ValidateFlagGroups(); err != nil {
+			return err // cobra looks at these only after this function
+		}
+		began = true
+		return nil
+	}
 
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
