@@ -40,13 +40,14 @@ type peerOptions struct {
 func newPeer(logger log.Logger, c *conn, matched []matchedProtocol, opts peerOptions) *Peer {
 	p := &Peer{conn: c, created: mclock.Now(), opts: opts}
 	p.log = sync.OnceValue(func() log.Logger {
-		return logger.New("id", c.node.ID(), "conn", c.flags.String())
+		return logger.New("id", c.id, "conn", c.flags.String())
 	})
 	s := c.rlpx.Detach()
 	cfg := link.Config{
 		Conn: c.fd, Framing: c.lanes.framing(s), Unread: s.Buffered,
 		Ledger: opts.ledger, Recorder: opts.recorder, ID: c.link(),
 	}
+	cfg.Lanes = make([]link.LaneConfig, 0, len(matched))
 	for i := range matched {
 		m := &matched[i]
 		cfg.Lanes = append(cfg.Lanes, link.LaneConfig{
@@ -55,6 +56,7 @@ func newPeer(logger log.Logger, c *conn, matched []matchedProtocol, opts peerOpt
 		})
 	}
 	p.link = link.New(cfg)
+	p.protocols = make([]*protoRW, 0, len(matched))
 	for i, lane := range p.link.Lanes() {
 		p.protocols = append(p.protocols, &protoRW{Protocol: matched[i].Protocol, lane: lane, peer: p})
 	}
@@ -66,7 +68,8 @@ func newPeer(logger log.Logger, c *conn, matched []matchedProtocol, opts peerOpt
 func NewPeer(id enode.ID, name string, caps []Cap) *Peer {
 	fd, _ := net.Pipe()
 	caps = slices.SortedFunc(slices.Values(caps), Cap.Cmp)
-	c := &conn{fd: fd, node: enode.SignNull(new(enr.Record), id), name: name, caps: caps}
+	c := &conn{fd: fd, id: id, name: name, caps: caps}
+	c.node.Store(enode.SignNull(new(enr.Record), id))
 	p := &Peer{conn: c, created: mclock.Now()}
 	p.log = func() log.Logger { return log.Root().New("id", id, "conn", c.flags.String()) }
 	local := make([]Protocol, len(caps))
@@ -87,11 +90,11 @@ func NewPeerPipe(id enode.ID, name string, caps []Cap, pipe *MsgPipeRW) *Peer {
 }
 
 // ID returns the node's ID.
-func (p *Peer) ID() enode.ID { return p.conn.node.ID() }
+func (p *Peer) ID() enode.ID { return p.conn.id }
 
 // Node returns the node: the one that was dialed, or for an inbound peer one made of its key and the address and port
 // the connection comes from.
-func (p *Peer) Node() *enode.Node { return p.conn.node }
+func (p *Peer) Node() *enode.Node { return p.conn.known() }
 
 // maxShortName is how much of a client name [Peer.Name] shows, in bytes.
 const maxShortName = 20

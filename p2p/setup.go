@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/ethereum/go-ethereum/p2p/enode"
 
 	"github.com/sennit-net/sennit/p2p/rlpx"
@@ -82,8 +83,8 @@ func (r *runningServer) setupStages(c *conn, dest *enode.Node, h *halfOpen) erro
 		return &setupError{"rlpx", err}
 	}
 	if c.flags.is(inboundConn) {
-		r.dialer.inboundPending(c.node.ID(), +1)
-		defer r.dialer.inboundPending(c.node.ID(), -1)
+		r.dialer.inboundPending(c.id, +1)
+		defer r.dialer.inboundPending(c.id, -1)
 	}
 	if err := r.peers.check(c); err != nil {
 		r.sendRefusal(c, h, err)
@@ -127,7 +128,8 @@ func (r *runningServer) handshake(c *conn, dest *enode.Node, h *halfOpen) error 
 		if _, err := c.rlpx.Handshake(r.cfg.PrivateKey); err != nil {
 			return err
 		}
-		c.node = dest
+		c.id = dest.ID()
+		c.node.Store(dest)
 		return nil
 	}
 	key, err := r.answerHandshake(c, h, deadline, r.cfg.LegacyHandshake)
@@ -139,7 +141,8 @@ func (r *runningServer) handshake(c *conn, dest *enode.Node, h *halfOpen) error 
 	if err != nil {
 		return err
 	}
-	c.node = nodeOf(c.fd, key)
+	c.key = crypto.FromECDSAPub(key)
+	c.id = enode.PubkeyToIDV4(key)
 	return nil
 }
 
@@ -174,7 +177,7 @@ func (r *runningServer) answerHandshake(c *conn, h *halfOpen, deadline time.Time
 
 // admit makes the checks that need the remote's Hello, and registers the connection as a peer-to-be.
 func (r *runningServer) admit(c *conn, theirs *hello) ([]matchedProtocol, *peerEntry, error) {
-	if theirs.nodeID() != c.node.ID() {
+	if theirs.nodeID() != c.id {
 		return nil, nil, DiscUnexpectedIdentity
 	}
 	matched := matchProtocols(r.cfg.Protocols, c.caps)
