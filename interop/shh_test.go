@@ -100,22 +100,18 @@ func hear(t *testing.T, sub *shh.Subscription, text string) *shh.Message {
 	}
 }
 
-// awaitWhisper waits until the peer's status has arrived.
-func (n *whisperNode) awaitWhisper(t *testing.T, count int) {
+// awaitWhisper waits until the status of a peer has arrived.
+func (n *whisperNode) awaitWhisper(t *testing.T, id enode.ID) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
-		ready := 0
 		for _, p := range n.server.PeersInfo() {
-			if _, waits := p.Protocols["shh"].(string); !waits {
-				ready++
+			if _, waits := p.Protocols["shh"].(string); p.ID == id.String() && !waits {
+				return
 			}
-		}
-		if ready == count {
-			return
 		}
 		<-time.After(5 * time.Millisecond)
 	}
-	t.Fatalf("%d Whisper sessions do not come about: %+v", count, n.server.PeersInfo())
+	t.Fatalf("no Whisper session with %v comes about: %+v", id, n.server.PeersInfo())
 }
 
 func (n *whisperNode) event(t *testing.T, typ p2p.PeerEventType) *p2p.PeerEvent {
@@ -140,9 +136,21 @@ type theirs struct {
 	key  *ecdsa.PublicKey
 }
 
-func startWhisper19(t *testing.T, args ...string) *theirs {
+// generation is a release of go-ethereum, and the rule by which it counts proof of work.
+type generation struct {
+	name    string
+	program counterparts.Program
+	rule    shh.Rules
+}
+
+var generations = []generation{
+	{"1.8.27", counterparts.Program{Module: "whisper", Flags: []string{"-tags=geth18", "-modfile=go18.mod"}}, shh.Rule18},
+	{"1.9.20", counterparts.Program{Module: "whisper"}, shh.Rule19},
+}
+
+func (g generation) start(t *testing.T, args ...string) *theirs {
 	t.Helper()
-	p := &theirs{Process: counterparts.Start(t, "whisper", ".", args...)}
+	p := &theirs{Process: g.program.Start(t, args...)}
 	key, err := hex.DecodeString(p.Await(`^KEY (\w+)$`, patience)[1])
 	if err != nil {
 		t.Fatal(err)
@@ -156,52 +164,63 @@ func startWhisper19(t *testing.T, args ...string) *theirs {
 	return p
 }
 
-func TestWhisperExchangesMessagesWithGoEthereum19(t *testing.T) {
-	for _, weDial := range []bool{true, false} {
-		t.Run(fmt.Sprintf("we dial: %v", weDial), func(t *testing.T) {
-			them, us := startWhisper19(t), startWhisper(t, shh.Config{})
-			if weDial {
-				us.server.AddPeer(them.node)
-			} else {
-				them.Say("dial %s", us.server.Self().URLv4())
-			}
-			us.awaitWhisper(t, 1)
-			theirKey, ourKey := hex.EncodeToString(crypto.FromECDSAPub(them.key)), hex.EncodeToString(crypto.FromECDSAPub(&us.key.PublicKey))
-
-			for _, m := range []struct {
-				post shh.Outgoing
-				want string
-			}{
-				{shh.Outgoing{Payload: []byte("from us")}, `^MSG sym payload="from us" from= topic=deadbeef`},
-				{shh.Outgoing{Payload: []byte("signed by us"), From: us.key}, `^MSG sym payload="signed by us" from=` + ourKey},
-				{shh.Outgoing{Payload: []byte("for them alone"), To: them.key}, `^MSG asym payload="for them alone" from= `},
-				{shh.Outgoing{Payload: []byte("signed for them"), To: them.key, From: us.key}, `^MSG asym payload="signed for them" from=` + ourKey},
-				{shh.Outgoing{Payload: []byte{}}, `^MSG sym payload="" `},
-			} {
-				e := us.post(t, m.post)
-				if by := e.Work().Reaching(shh.DefaultMinWork); by != shh.Rule19 {
-					t.Errorf("the envelope proves work by %v", by)
-				}
-				if want := fmt.Sprintf("hash=%x", e.Hash()); them.Await(m.want+".* "+want+"$", patience) == nil {
-					t.Error("another message arrives")
-				}
-			}
-
-			them.Say("sym from them")
-			if m := hear(t, us.sym, "from them"); m.From != nil || m.To != nil || m.Topic != whisperTopic || m.TTL != 50 || m.Work.By19 < shh.DefaultMinWork {
-				t.Errorf("%+v", m)
-			}
-			them.Say("sign signed by them")
-			if m := hear(t, us.sym, "signed by them"); hex.EncodeToString(crypto.FromECDSAPub(m.From)) != theirKey {
-				t.Errorf("signed by %x", crypto.FromECDSAPub(m.From))
-			}
-			them.Say("asym %s for us alone", ourKey)
-			if m := hear(t, us.asym, "for us alone"); !m.To.Equal(&us.key.PublicKey) || !m.From.Equal(them.key) {
-				t.Errorf("%+v", m)
-			}
-			if n := them.Count("^PEER-"); n != 0 {
-				t.Errorf("the session ended %d times", n)
-			}
-		})
+// eachGeneration runs a test for every generation and both ways of dialing. The sessions are there when it begins.
+func eachGeneration(t *testing.T, f func(t *testing.T, g generation, them *theirs, us *whisperNode)) {
+	for _, g := range generations {
+		for _, weDial := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s, we dial: %v", g.name, weDial), func(t *testing.T) {
+				them, us := g.start(t), startWhisper(t, shh.Config{})
+				us.connect(t, them, weDial)
+				f(t, g, them, us)
+			})
+		}
 	}
+}
+
+func (n *whisperNode) connect(t *testing.T, them *theirs, weDial bool) {
+	t.Helper()
+	if weDial {
+		n.server.AddPeer(them.node)
+	} else {
+		them.Say("dial %s", n.server.Self().URLv4())
+	}
+	n.awaitWhisper(t, them.node.ID())
+}
+
+func TestWhisperExchangesMessagesWithBothGenerationsOfGoEthereum(t *testing.T) {
+	eachGeneration(t, func(t *testing.T, g generation, them *theirs, us *whisperNode) {
+		theirKey, ourKey := hex.EncodeToString(crypto.FromECDSAPub(them.key)), hex.EncodeToString(crypto.FromECDSAPub(&us.key.PublicKey))
+		for _, m := range []struct {
+			post shh.Outgoing
+			want string
+		}{
+			{shh.Outgoing{Payload: []byte("from us")}, `^MSG sym payload="from us" from= topic=deadbeef`},
+			{shh.Outgoing{Payload: []byte("signed by us"), From: us.key}, `^MSG sym payload="signed by us" from=` + ourKey},
+			{shh.Outgoing{Payload: []byte("for them alone"), To: them.key}, `^MSG asym payload="for them alone" from= `},
+			{shh.Outgoing{Payload: []byte("signed for them"), To: them.key, From: us.key}, `^MSG asym payload="signed for them" from=` + ourKey},
+			{shh.Outgoing{Payload: []byte{}}, `^MSG sym payload="" `},
+		} {
+			e := us.post(t, m.post)
+			if e.Work().Reaching(shh.DefaultMinWork)&g.rule == 0 {
+				t.Errorf("the envelope's work is %+v", e.Work())
+			}
+			them.Await(m.want+fmt.Sprintf(".* hash=%x$", e.Hash()), patience)
+		}
+
+		them.Say("sym from them")
+		if m := hear(t, us.sym, "from them"); m.From != nil || m.To != nil || m.Topic != whisperTopic || m.TTL != 50 || m.Work.Reaching(shh.DefaultMinWork)&g.rule == 0 {
+			t.Errorf("%+v", m)
+		}
+		them.Say("sign signed by them")
+		if m := hear(t, us.sym, "signed by them"); hex.EncodeToString(crypto.FromECDSAPub(m.From)) != theirKey {
+			t.Errorf("signed by %x", crypto.FromECDSAPub(m.From))
+		}
+		them.Say("asym %s for us alone", ourKey)
+		if m := hear(t, us.asym, "for us alone"); !m.To.Equal(&us.key.PublicKey) || !m.From.Equal(them.key) {
+			t.Errorf("%+v", m)
+		}
+		if n := them.Count("^PEER-"); n != 0 {
+			t.Errorf("the session ended %d times", n)
+		}
+	})
 }

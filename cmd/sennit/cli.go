@@ -83,7 +83,7 @@ func newRoot() *cobra.Command {
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.AddCommand(newDemo(), newRun(), newHello(), newEth(), newKey(), newENR(), newVersion())
+	root.AddCommand(newDemo(), newRun(), newHello(), newEth(), newWhisper(), newSwarm(), newKey(), newENR(), newVersion())
 	return root
 }
 

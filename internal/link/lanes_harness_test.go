@@ -50,6 +50,7 @@ type rawLanes struct {
 	sealer *lanes.Sealer
 	opener *lanes.Opener
 	conn   net.Conn
+	unseen []lanes.Frame // of the record that was read last
 }
 
 // newRawLanes returns a remote, and a link over the other end of its connection that is not running yet.
@@ -118,20 +119,29 @@ func (r *rawLanes) next() (frames []lanes.Frame, err error) {
 	}
 }
 
+// frame reads one frame.
+func (r *rawLanes) frame() (f lanes.Frame, err error) {
+	for len(r.unseen) == 0 {
+		if r.unseen, err = r.next(); err != nil {
+			return lanes.Frame{}, err
+		}
+	}
+	f, r.unseen = r.unseen[0], r.unseen[1:]
+	return f, nil
+}
+
 // until reads frames up to one that is as wanted, and returns it with those before it. It ends the test if there is none.
 func (r *rawLanes) until(wanted func(f *lanes.Frame) bool) (found lanes.Frame, before []lanes.Frame) {
 	r.t.Helper()
 	for {
-		frames, err := r.next()
+		f, err := r.frame()
 		if err != nil {
 			r.t.Fatalf("awaiting a frame: %v", err)
 		}
-		for i := range frames {
-			if wanted(&frames[i]) {
-				return frames[i], append(before, frames[:i]...)
-			}
+		if wanted(&f) {
+			return f, before
 		}
-		before = append(before, frames...)
+		before = append(before, f)
 	}
 }
 
@@ -143,15 +153,16 @@ func ofType(t lanes.Type) func(*lanes.Frame) bool {
 // drain reads frames until the connection ends, closes it, and returns what it saw.
 func (r *rawLanes) drain() (all []lanes.Frame) {
 	for {
-		frames, err := r.next()
-		all = append(all, frames...)
-		if err != nil {
-			if !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) {
-				r.t.Errorf("the connection ends with %v", err)
-			}
-			r.conn.Close()
-			return all
+		f, err := r.frame()
+		if err == nil {
+			all = append(all, f)
+			continue
 		}
+		if !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) {
+			r.t.Errorf("the connection ends with %v", err)
+		}
+		r.conn.Close()
+		return all
 	}
 }
 

@@ -21,6 +21,7 @@ type proto struct {
 	name             string
 	overload         stack.Overload
 	inbox            int
+	weight           int
 	dialer, listener func(*stack.End) error
 }
 
@@ -55,7 +56,7 @@ func linkStack(v variant, wire wiring, protos []proto) (*pair, error) {
 		var ps []stack.Serving
 		for _, p := range protos {
 			ps = append(ps, stack.Serving{
-				Protocol: stack.Protocol{Name: p.name, Version: 1, Length: 4, Overload: p.overload, InboxBytes: p.inbox},
+				Protocol: stack.Protocol{Name: p.name, Version: 1, Length: 4, Overload: p.overload, InboxBytes: p.inbox, Weight: p.weight},
 				Serve:    serve(p),
 			})
 		}

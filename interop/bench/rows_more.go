@@ -4,14 +4,18 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	"github.com/sennit-net/sennit/interop/stack"
 )
 
 // linkRows are those that look at the wire, or put a slower one between the ends.
 func linkRows() []row {
-	share := func(j judge) bool { return math.Abs(j.value(lanesName, "share")-0.5) <= 0.025 }
-	fair := []line{
-		{metric: "share", label: "share of the bytes that the 1 KiB messages get", goal: "0.50, 5 % of it either way", met: share},
-		{metric: "mb_s", label: "both together, MB/s"},
+	shares := func(goal float64) []line {
+		return []line{
+			{metric: "share", label: "share of the bytes that the 1 KiB messages get", goal: fmt.Sprintf("%.2f, 5 %% of it either way", goal),
+				met: func(j judge) bool { return math.Abs(j.value(lanesName, "share")/goal-1) <= 0.05 }},
+			{metric: "mb_s", label: "both together, MB/s"},
+		}
 	}
 	round := fmt.Sprintf("p99 under %v", slowRound+slowMore)
 	return []row{
@@ -25,8 +29,8 @@ func linkRows() []row {
 			{metric: "most_ms", label: "longest, ms"},
 			{metric: "used", label: "bulk, of what the link can carry"},
 		}},
-		{id: "fair", title: fmt.Sprintf("two bulk protocols, 1 KiB against 4 MiB messages, on a link of %d Mbit/s", fairMbit), variants: all(), run: shareOfLink(fairWire()), most: 3, lanes: fair},
-		{id: "fairfast", title: "the same as fast as it goes", variants: all(), run: shareOfLink(direct), most: 3, lanes: fair},
+		{id: "fair", title: fmt.Sprintf("two bulk protocols, 1 KiB against 4 MiB messages, on a link of %d Mbit/s", fairMbit), variants: all(), run: shareOfLink(1), most: 3, lanes: shares(0.5)},
+		{id: "weights", title: "the same, the 1 KiB messages with three times the weight of the others", variants: []variant{ours("", stack.Overload{}), lanes()}, run: shareOfLink(3), most: 2, lanes: shares(0.75)},
 	}
 }
 

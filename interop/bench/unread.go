@@ -22,8 +22,9 @@ const (
 // deaf is a protocol that does not read until it is told to, and then looks at the numbers of the messages.
 type deaf struct {
 	hear chan struct{}
-	next atomic.Uint64 // the number that comes next
-	bad  atomic.Uint64 // messages that were not the next
+	got  atomic.Uint64 // messages that have come
+	back atomic.Uint64 // of them, those that came after a later one
+	next atomic.Uint64 // the number after the last one's
 }
 
 func (d *deaf) serve(e *stack.End) error {
@@ -41,11 +42,12 @@ func (d *deaf) serve(e *stack.End) error {
 		if err := readNumber(m, number[:]); err != nil {
 			return err
 		}
-		if n := binary.BigEndian.Uint64(number[:]); n != d.next.Load() {
-			d.bad.Add(1)
-			d.next.Store(n)
+		n := binary.BigEndian.Uint64(number[:])
+		if n < d.next.Load() {
+			d.back.Add(1)
 		}
-		d.next.Add(1)
+		d.got.Add(1)
+		d.next.Store(n + 1)
 	}
 }
 
@@ -116,16 +118,16 @@ func (d *deaf) missing(sent <-chan uint64) (float64, error) {
 	select {
 	case n = <-sent:
 	case <-limit:
-		return 0, fmt.Errorf("the flood does not end, though it is read: %d messages have arrived", d.next.Load())
+		return 0, fmt.Errorf("the flood does not end, though it is read: %d messages have arrived", d.got.Load())
 	}
-	for d.next.Load() < n {
+	for waiting := true; waiting && d.next.Load() < n; {
 		select {
 		case <-limit:
-			return float64(n - d.next.Load() + d.bad.Load()), nil
+			waiting = false
 		case <-time.After(time.Millisecond):
 		}
 	}
-	return float64(d.bad.Load()), nil
+	return float64(n - d.got.Load() + d.back.Load()), nil
 }
 
 // heapNow returns the bytes that are reachable now.

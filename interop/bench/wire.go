@@ -2,7 +2,7 @@ package main
 
 import (
 	"bytes"
-	"fmt"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -124,8 +124,8 @@ func (m *marks) note(x mark) {
 	m.seen = append(m.seen, x)
 }
 
-// between returns the first and the last mark from start to end.
-func (m *marks) between(start, end time.Time) (first, last mark, err error) {
+// between returns the first and the last mark from start to end, the same if there are fewer than two.
+func (m *marks) between(start, end time.Time) (first, last mark) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, x := range m.seen {
@@ -137,19 +137,27 @@ func (m *marks) between(start, end time.Time) (first, last mark, err error) {
 		}
 		last = x
 	}
+	return first, last
+}
+
+// share returns what part of the bytes between two marks the small messages are and how many MB/s both make: NaN if the
+// large ones did not get on.
+func share(first, last mark) (small, rate float64) {
 	if last.large == first.large {
-		return first, last, fmt.Errorf("fewer than two of %d large messages arrived in %v", len(m.seen), end.Sub(start))
+		return math.NaN(), math.NaN()
 	}
-	return first, last, nil
+	bytes := float64(last.small-first.small) * smallBulk
+	both := bytes + float64(last.large-first.large)*largeBulk
+	return bytes / both, both / 1e6 / last.at.Sub(first.at).Seconds()
 }
 
 // shareOfLink returns a run that measures how two protocols share a link that both would fill, one with small and one with
-// large messages.
-func shareOfLink(wire wiring) func(variant, options) (sample, error) {
+// large messages, of which the former has that weight and the latter one.
+func shareOfLink(weight int) func(variant, options) (sample, error) {
 	return func(v variant, o options) (sample, error) {
 		var m marks
-		p, err := v.link(v, wire, []proto{
-			{name: "small", dialer: stack.Sink, listener: m.small.count}, {name: "large", dialer: stack.Sink, listener: m.large}})
+		p, err := v.link(v, fairWire(), []proto{
+			{name: "small", weight: weight, dialer: stack.Sink, listener: m.small.count}, {name: "large", dialer: stack.Sink, listener: m.large}})
 		if err != nil {
 			return nil, err
 		}
@@ -164,12 +172,8 @@ func shareOfLink(wire wiring) func(variant, options) (sample, error) {
 		stop.Store(true)
 		p.close()
 		wg.Wait()
-		first, last, err := m.between(start, end)
-		if err != nil {
-			return nil, err
-		}
-		small := float64(last.small-first.small) * smallBulk
-		both := small + float64(last.large-first.large)*largeBulk
-		return sample{"share": small / both, "mb_s": both / 1e6 / last.at.Sub(first.at).Seconds()}, nil
+		s := sample{}
+		s["share"], s["mb_s"] = share(m.between(start, end))
+		return s, nil
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -36,11 +37,24 @@ type Process struct {
 	more  chan struct{} // closed when there is another line
 }
 
-// Start builds the program of a module below this directory and runs it; the test's end kills it. program is a directory of
-// the module, "." for the module itself.
-func Start(t testing.TB, module, program string, args ...string) *Process {
+// Program is a program of a module below this directory.
+type Program struct {
+	Module string   // its directory
+	Path   string   // directory of the program in the module; empty: the module itself
+	Flags  []string // of the go command
+}
+
+// Start builds the program of a module and runs it; the test's end kills it. path is a directory of the module, "." for the
+// module itself.
+func Start(t testing.TB, module, path string, args ...string) *Process {
 	t.Helper()
-	p := &Process{t: t, cmd: exec.Command(build(t, module, program), args...), exited: make(chan struct{}), more: make(chan struct{})}
+	return Program{Module: module, Path: path}.Start(t, args...)
+}
+
+// Start builds the program and runs it; the test's end kills it.
+func (prog Program) Start(t testing.TB, args ...string) *Process {
+	t.Helper()
+	p := &Process{t: t, cmd: exec.Command(prog.build(t), args...), exited: make(chan struct{}), more: make(chan struct{})}
 	stdin, err := p.cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -58,38 +72,45 @@ func Start(t testing.TB, module, program string, args ...string) *Process {
 	t.Cleanup(func() {
 		p.Kill()
 		if t.Failed() {
-			t.Logf("%s %s said:\n%s", module, program, strings.Join(p.Lines(), "\n"))
+			t.Logf("%s said:\n%s", prog, strings.Join(p.Lines(), "\n"))
 		}
 	})
 	return p
 }
 
+// String names the program.
+func (prog Program) String() string {
+	return strings.Join(append([]string{path.Join(prog.Module, prog.Path)}, prog.Flags...), " ")
+}
+
 var (
-	built   = map[string]string{} // by module and program
+	built   = map[string]string{} // by the program's name
 	builtMu sync.Mutex
 )
 
 // build returns the program's file, which is built once for all tests of a process.
-func build(t testing.TB, module, program string) string {
+func (prog Program) build(t testing.TB) string {
 	t.Helper()
 	builtMu.Lock()
 	defer builtMu.Unlock()
-	key := module + "/" + program
-	if exe, ok := built[key]; ok {
+	if exe, ok := built[prog.String()]; ok {
 		return exe
 	}
 	dir, err := os.MkdirTemp("", "counterpart")
 	if err != nil {
 		t.Fatal(err)
 	}
+	if out, err := exec.Command("go", "env", "CGO_ENABLED").Output(); err != nil || strings.TrimSpace(string(out)) != "1" {
+		t.Skipf("%s needs cgo: a C compiler (apt-get install gcc libc6-dev) and CGO_ENABLED=1", prog)
+	}
 	_, here, _, _ := runtime.Caller(0)
 	exe := filepath.Join(dir, "program.exe")
-	cmd := exec.Command("go", "build", "-o", exe, "./"+program)
-	cmd.Dir = filepath.Join(filepath.Dir(here), module)
+	cmd := exec.Command("go", append(append([]string{"build", "-o", exe}, prog.Flags...), "./"+prog.Path)...)
+	cmd.Dir = filepath.Join(filepath.Dir(here), prog.Module)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%s does not build: %v\n%s", key, err, out)
+		t.Fatalf("%s does not build: %v\n%s", prog, err, out)
 	}
-	built[key] = exe
+	built[prog.String()] = exe
 	return exe
 }
 

@@ -45,7 +45,7 @@ func (s Sennit) Start(c Config) (Node, error) {
 	for _, p := range c.Protocols {
 		cfg.Protocols = append(cfg.Protocols, p2p.Protocol{
 			Name: p.Name, Version: p.Version, Length: p.Length,
-			Overload: sennitPolicy(p.Overload), InboxBytes: p.InboxBytes,
+			Overload: sennitPolicy(p.Overload), InboxBytes: p.InboxBytes, Weight: p.Weight,
 			Run: func(peer *p2p.Peer, rw p2p.MsgReadWriter) error { return p.Run(sennitPeer{peer}, sennitRW{rw}) },
 		})
 	}

@@ -13,9 +13,9 @@ import (
 // Handshake exchanges keys with the remote and returns its static public key: dialDest for an initiator, for a recipient
 // the key that the remote proved to own. Prv is the local static key. Frames can be read and written afterwards.
 //
-// It sends and receives exactly one packet; see DelayAck for when. It sets no deadline, which is the caller's to do. An error, [ErrHandshake],
-// [ErrBadKey], [ErrHandshakeDone], [ErrDetached] or one of the network connection, leaves the Conn without secrets and
-// fit only to be closed.
+// It sends and receives exactly one packet; see DelayAck for when. It sets no deadline, which is the caller's to do. An
+// error, [ErrHandshake], [ErrBadKey], [ErrHandshakeDone], [ErrDetached] or one of the network connection, leaves the Conn
+// without secrets and fit only to be closed.
 func (c *Conn) Handshake(prv *ecdsa.PrivateKey) (*ecdsa.PublicKey, error) {
 	if c.detached {
 		return nil, ErrDetached

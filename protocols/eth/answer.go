@@ -14,6 +14,9 @@ import (
 // maxStray is how many blocks off the canonical chain are followed from child to parent for one answer.
 const maxStray = 1024
 
+// maxAnswerItem is the largest item that a message has room for. Whoever gets a larger message ends the link.
+const maxAnswerItem = MaxMessage - 64
+
 // answer collects the items of an answer up to [SoftAnswer].
 type answer struct {
 	items []rlp.RawValue
@@ -22,7 +25,7 @@ type answer struct {
 
 // add takes an item, or says that the answer is full without it.
 func (a *answer) add(item rlp.RawValue) bool {
-	if len(a.items) > 0 && a.bytes+len(item) > SoftAnswer {
+	if len(item) > maxAnswerItem || len(a.items) > 0 && a.bytes+len(item) > SoftAnswer {
 		return false
 	}
 	a.items, a.bytes = append(a.items, item), a.bytes+len(item)

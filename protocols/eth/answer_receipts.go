@@ -16,7 +16,7 @@ type ReceiptLister interface {
 
 // receiptsRoom is how many bytes the lists of an answer may have from version 70 on: the message around them, with a request
 // id, the flag and the list headers, is to stay within [MaxReceipts70].
-const receiptsRoom = MaxReceipts70 - 64
+const receiptsRoom = min(MaxReceipts70, maxAnswerItem)
 
 // answerReceipts is the answer to GetReceipts: the lists of the blocks' receipts in the order of the request, in the form
 // that a version has, up to the first block whose receipts are unknown. From version 70 on the last list may be cut, which

@@ -202,6 +202,7 @@ func TestListsByHashAreAnsweredByTheRules(t *testing.T) {
 	}
 	items := map[common.Hash]rlp.RawValue{
 		{1}: {1}, {2}: {2}, {3}: {3}, {10}: blob(half), {11}: blob(half), {12}: blob(half), {20}: blob(SoftAnswer + 100),
+		{21}: blob(MaxMessage - 20),
 	}
 	c := &fakeChain{bodies: items, pooled: items, lists: items}
 	stop := map[string]func(Backend, []common.Hash) []rlp.RawValue{"bodies": answerBodies}
@@ -235,6 +236,7 @@ func TestListsByHashAreAnsweredByTheRules(t *testing.T) {
 			{"not beyond 2 MiB", h(10, 1, 11), 2},
 			{"one larger than 2 MiB", h(20, 1), 1},
 			{"one larger than 2 MiB after another", h(1, 20, 1), 1},
+			{"one larger than a message", h(21, 1), 0},
 		} {
 			if got := len(f(c, tt.asked)); got != tt.want {
 				t.Errorf("%s, %s: %d items, want %d", name, tt.name, got, tt.want)
@@ -289,7 +291,7 @@ func TestReceiptsAreAnsweredByTheRules(t *testing.T) {
 		mib = 1 << 20
 	)
 	c := &fakeChain{receipts: map[common.Hash][]*types.Receipt{
-		{0}: {}, {1}: someReceipts(3, 10), {2}: someReceipts(2, mib-2*kib), {3}: someReceipts(30, mib), {4}: someReceipts(1, 11*mib),
+		{0}: {}, {1}: someReceipts(3, 10), {2}: someReceipts(2, mib-2*kib), {3}: someReceipts(30, mib), {4}: someReceipts(1, 11*mib), {5}: someReceipts(4, mib),
 	}}
 	h := func(b ...byte) (list []common.Hash) {
 		for _, x := range b {
@@ -307,7 +309,9 @@ func TestReceiptsAreAnsweredByTheRules(t *testing.T) {
 		{"nothing", []uint{63, 69, 70}, ReceiptsQuery{0, nil}, nil, false},
 		{"in order, up to the unknown one", []uint{63, 68, 69, 70, 72}, ReceiptsQuery{0, h(1, 0, 1, 9, 1)}, []int{3, 0, 3}, false},
 		{"up to 2 MiB", []uint{68, 69}, ReceiptsQuery{0, h(1, 2, 1, 2, 1)}, []int{3, 2, 3}, false},
-		{"one beyond 2 MiB", []uint{69}, ReceiptsQuery{0, h(3, 1)}, []int{30}, false},
+		{"one beyond 2 MiB", []uint{69}, ReceiptsQuery{0, h(5, 1)}, []int{4}, false},
+		{"one beyond 10 MiB", []uint{68, 69}, ReceiptsQuery{0, h(3, 1)}, nil, false},
+		{"one beyond 10 MiB after another", []uint{68, 69}, ReceiptsQuery{0, h(1, 3, 1)}, []int{3}, false},
 		{"no further block after 2 MiB", []uint{70}, ReceiptsQuery{0, h(2, 2, 1)}, []int{2, 2}, false},
 		{"from a receipt on", []uint{70}, ReceiptsQuery{1, h(1, 1)}, []int{2, 3}, false},
 		{"from the end of a block on", []uint{70}, ReceiptsQuery{3, h(1, 1)}, []int{0, 3}, false},
@@ -327,7 +331,7 @@ func TestReceiptsAreAnsweredByTheRules(t *testing.T) {
 				if diff := cmp.Diff(tt.want, shape(t, lists, version, tt.query.First)); diff != "" || cut != tt.cut {
 					t.Errorf("%s, version %d, %s: cut %v\n%s", tt.name, version, name, cut, diff)
 				}
-				if m, err := Encode(version, &Receipts{ID: math.MaxUint64, LastIncomplete: cut, Lists: lists}); version >= 70 && (err != nil || len(m) > MaxMessage) {
+				if m, err := Encode(version, &Receipts{ID: math.MaxUint64, LastIncomplete: cut, Lists: lists}); err != nil || len(m) > MaxMessage {
 					t.Errorf("%s, version %d: a message of %d bytes: %v", tt.name, version, len(m), err)
 				}
 			}

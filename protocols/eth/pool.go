@@ -1,6 +1,7 @@
 package eth
 
 import (
+	"bytes"
 	lists "container/list"
 	"errors"
 	"math/big"
@@ -129,7 +130,11 @@ func (p *TxPool) Add(txs []Transaction) []bool {
 
 // insertLocked puts a transaction where it belongs, unless there is one that pays as much already.
 func (p *TxPool) insertLocked(tx *pooledTx, now time.Time) bool {
-	if p.txs[tx.Hash] != nil || tx.size() > p.maxBytes {
+	if p.txs[tx.Hash] != nil {
+		return false
+	}
+	if tx.size() > p.maxBytes {
+		p.refuseLocked(tx.Hash)
 		return false
 	}
 	if old := p.bySender[tx.senderNonce]; old != nil {
@@ -139,6 +144,7 @@ func (p *TxPool) insertLocked(tx *pooledTx, now time.Time) bool {
 		}
 		p.removeLocked(old)
 	}
+	tx.Raw = bytes.Clone(tx.Raw) // not the whole message that it came in
 	tx.added = now
 	tx.place = p.order.PushBack(tx)
 	p.txs[tx.Hash], p.bySender[tx.senderNonce] = tx, tx

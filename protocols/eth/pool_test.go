@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"math"
 	"math/big"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -280,6 +281,36 @@ func TestAPoolIsForManyGoroutines(t *testing.T) {
 	if len(p.bySender) != n || p.order.Len() != n || size > p.maxBytes {
 		t.Errorf("%d transactions, %d by sender, %d in order, %d bytes", n, len(p.bySender), p.order.Len(), size)
 	}
+}
+
+func TestThePoolsMemoryStaysWithinItsBytes(t *testing.T) {
+	const limit = 1 << 20
+	key := poolKey(t, 1)
+	message := make([]byte, 0, 4<<20) // what transactions come in; the pool must not hold on to it
+	p := newTestPool(t, TxPoolConfig{MaxBytes: limit})
+	used := func() int64 {
+		var s runtime.MemStats
+		runtime.GC()
+		runtime.GC()
+		runtime.ReadMemStats(&s)
+		return int64(s.HeapAlloc)
+	}
+	before := used() - int64(cap(message))
+	for i := range uint64(2000) {
+		tx := signed(t, key, transfer(i, 100))
+		start := len(message)
+		message = append(message, tx.Raw...)
+		tx.Raw = message[start:]
+		p.Add([]Transaction{tx})
+	}
+	message = nil
+	if n, size := p.Stats(); n < 800 || size > limit {
+		t.Errorf("%d transactions of %d bytes", n, size)
+	}
+	if grown := used() - before; grown > limit+limit/4 {
+		t.Errorf("the heap has grown by %d bytes, with %d allowed in the pool", grown, limit)
+	}
+	runtime.KeepAlive(p)
 }
 
 // FuzzPool offers what a peer may have sent.

@@ -207,14 +207,14 @@ func (a *API) notify(notifier *rpc.Notifier, rpcSub *rpc.Subscription, sub *Subs
 	})
 	for {
 		m, err := sub.Next(ctx)
-		if err != nil || notifier.Notify(rpcSub.ID, messageJSON(m)) != nil {
+		if err != nil || notifier.Notify(rpcSub.ID, NewReceivedMessage(m)) != nil {
 			return
 		}
 	}
 }
 
-// messageJSON returns a message as JSON-RPC shows it.
-func messageJSON(m *Message) *ReceivedMessage {
+// NewReceivedMessage returns a message as JSON-RPC shows it.
+func NewReceivedMessage(m *Message) *ReceivedMessage {
 	r := &ReceivedMessage{
 		TTL: m.TTL, Timestamp: m.Sent, Topic: m.Topic, Payload: m.Payload, Padding: m.Padding, PoW: m.Work.Best(), Hash: m.Hash[:],
 	}

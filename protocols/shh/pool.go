@@ -2,6 +2,7 @@ package shh
 
 import (
 	"container/heap"
+	"math/bits"
 	"slices"
 	"sort"
 	"sync"
@@ -235,6 +236,19 @@ func (p *pool) sent(b batch, peer int) {
 	for _, e := range b.entries {
 		e.known.add(peer)
 	}
+}
+
+// holders returns how many peers have the envelope.
+func (p *pool) holders(hash common.Hash) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := 0
+	if e, ok := p.byHash[hash]; ok {
+		for _, word := range e.known {
+			n += bits.OnesCount64(word)
+		}
+	}
+	return n
 }
 
 // join returns a number for a new peer.

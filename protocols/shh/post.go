@@ -34,8 +34,8 @@ type Outgoing struct {
 	// WorkTime is how long a nonce is looked for; 0 means [DefaultWorkTime].
 	WorkTime time.Duration
 
-	// Rules are the rules to prove work by. 0 means what the peers need at the moment: one rule if all of them go by it,
-	// else both if that can be done in WorkTime, and if it cannot, Rule19.
+	// Rules are the rules to prove work by. 0 means what the peers need at the moment: one rule if all of them go by it;
+	// if they differ, or there are none, both if that can be done in WorkTime, and if it cannot, Rule19.
 	Rules Rules
 }
 
@@ -126,10 +126,15 @@ func (w *Whisper) seal(ctx context.Context, m Outgoing) (*Envelope, error) {
 	return e, sealAuto(ctx, e, m.Work, w.rulesOfPeers())
 }
 
-// rulesOfPeers returns the rules that an envelope has to satisfy for all peers to accept it.
+// rulesOfPeers returns the rules that an envelope has to satisfy for all peers to accept it. Without peers nobody knows who will
+// come, so that is both; if all accept either, the newer one.
 func (w *Whisper) rulesOfPeers() Rules {
+	sessions := *w.sessions.Load()
+	if len(sessions) == 0 {
+		return BothRules
+	}
 	var need Rules
-	for _, s := range *w.sessions.Load() {
+	for _, s := range sessions {
 		s.mu.Lock()
 		if !s.counting.any && s.wants.minWork > 0 && s.muted == nil {
 			need |= s.counting.rules

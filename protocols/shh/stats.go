@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/p2p/enode"
 )
 
@@ -58,27 +59,51 @@ func (w *Whisper) nodeInfo() any {
 	}{rpcVersion, w.MaxMessageSize(), w.MinWork()}
 }
 
-// peerInfo is what admin_peers shows of a peer; nil before its status has arrived.
-func (w *Whisper) peerInfo(id enode.ID) any {
-	s := w.session(id)
-	if s == nil {
-		return nil
+// PeerStatus is what is known of a peer with which there is a session. Its JSON is what admin_peers shows of the protocol.
+type PeerStatus struct {
+	ID       enode.ID `json:"-"`
+	Version  int      `json:"version"`
+	MinWork  float64  `json:"minimumPoW"`      // what it asks for
+	Rule     string   `json:"powRule"`         // by which it counts: "1.8", "1.9", "either" or "unknown"
+	WantsAll bool     `json:"wantsAll"`        // whether its bloom filter lets everything pass
+	Light    bool     `json:"light"`           // whether it is a light node
+	Ended    string   `json:"ended,omitempty"` // why nothing is exchanged any more while the link goes on
+}
+
+// Peers returns what is known of the peers whose status has arrived.
+func (w *Whisper) Peers() []PeerStatus {
+	var list []PeerStatus
+	for _, s := range *w.sessions.Load() {
+		if st, ok := s.status(); ok {
+			list = append(list, st)
+		}
 	}
+	return list
+}
+
+// status is false before the peer's status has arrived.
+func (s *session) status() (PeerStatus, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.ready && s.muted == nil {
-		return nil
+	st := PeerStatus{
+		ID: s.peer.ID(), Version: ProtocolVersion, MinWork: s.wants.minWork, Rule: s.counting.String(),
+		WantsAll: s.wants.bloom.Full(), Light: s.wants.light,
 	}
-	info := struct {
-		Version    int     `json:"version"`
-		MinimumPoW float64 `json:"minimumPoW"`
-		Rule       string  `json:"powRule"` // by which rule it counts proof of work
-		Full       bool    `json:"wantsAll"`
-		Light      bool    `json:"light"`
-		Ended      string  `json:"ended,omitempty"` // why nothing is exchanged any more
-	}{Version: ProtocolVersion, MinimumPoW: s.wants.minWork, Rule: s.counting.String(), Full: s.wants.bloom.Full(), Light: s.wants.light}
 	if s.muted != nil {
-		info.Ended = s.muted.Error()
+		st.Ended = s.muted.Error()
 	}
-	return info
+	return st, s.ready || s.muted != nil
 }
+
+// peerInfo is what admin_peers shows of a peer; nil before its status has arrived.
+func (w *Whisper) peerInfo(id enode.ID) any {
+	if s := w.session(id); s != nil {
+		if st, ok := s.status(); ok {
+			return st
+		}
+	}
+	return nil
+}
+
+// Holders returns how many of the present peers have an envelope of the pool, because they were sent it or have sent it.
+func (w *Whisper) Holders(hash common.Hash) int { return w.pool.holders(hash) }

@@ -1,7 +1,8 @@
 // The program executes a chain with go-ethereum and writes the receipts of its blocks into a file of the form that package
-// chainfile reads: one list for each block from block 1 on.
+// chainfile reads: one list for each block from block 1 on. With EXPORT it also writes the blocks, as `geth export` does into a
+// file whose name ends in .gz.
 //
-//	receipts GENESIS BLOCKS RECEIPTS
+//	receipts GENESIS BLOCKS RECEIPTS [EXPORT]
 //
 // The module also pins go-ethereum's cmd/devp2p, the program with the conformance suite: `go build -o FILE
 // github.com/ethereum/go-ethereum/cmd/devp2p` in this directory builds it.
@@ -9,6 +10,7 @@ package main
 
 import (
 	"bufio"
+	"compress/gzip"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,17 +26,17 @@ import (
 )
 
 func main() {
-	if len(os.Args) != 4 {
-		fmt.Fprintln(os.Stderr, "usage: receipts GENESIS BLOCKS RECEIPTS")
+	if len(os.Args) != 4 && len(os.Args) != 5 {
+		fmt.Fprintln(os.Stderr, "usage: receipts GENESIS BLOCKS RECEIPTS [EXPORT]")
 		os.Exit(2)
 	}
-	if err := run(os.Args[1], os.Args[2], os.Args[3]); err != nil {
+	if err := run(os.Args[1], os.Args[2], os.Args[3], os.Args[4:]); err != nil {
 		fmt.Fprintln(os.Stderr, "receipts:", err)
 		os.Exit(1)
 	}
 }
 
-func run(genesisFile, blocksFile, receiptsFile string) error {
+func run(genesisFile, blocksFile, receiptsFile string, exports []string) error {
 	var genesis core.Genesis
 	data, err := os.ReadFile(genesisFile)
 	if err != nil {
@@ -62,7 +64,21 @@ func run(genesisFile, blocksFile, receiptsFile string) error {
 			return fmt.Errorf("block %d: %w", b.NumberU64(), err)
 		}
 	}
+	for _, file := range exports {
+		if err := export(chain, file); err != nil {
+			return err
+		}
+	}
 	return os.WriteFile(receiptsFile, out, 0o600)
+}
+
+func export(chain *core.BlockChain, file string) error {
+	f, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	w := gzip.NewWriter(f)
+	return errors.Join(chain.Export(w), w.Close(), f.Close())
 }
 
 func readBlocks(file string) (types.Blocks, error) {

@@ -1,4 +1,5 @@
-// Command whisper runs Whisper of go-ethereum 1.9.20, the last release that has it, on that release's p2p server.
+// Command whisper runs Whisper of go-ethereum 1.9.20, the last release that has it, on that release's p2p server, or with the tag
+// geth18 and go18.mod that of 1.8.27, which counts proof of work differently.
 //
 // It prints
 //
@@ -11,6 +12,7 @@
 // and takes the commands
 //
 //	dial URL | sym TEXT | sign TEXT | asym PUBLIC-KEY TEXT | pow NUMBER | bloom HEX | trust ID | direct ID TEXT | quit
+//	rate BYTES COUNT: seal so many envelopes with a payload of that size, and print "RATE nonces per second"
 package main
 
 import (
@@ -68,7 +70,7 @@ func main() {
 	var err error
 	p.key, err = crypto.GenerateKey()
 	fail(err)
-	p.whisper = shh.StandaloneWhisperService(&shh.Config{MaxMessageSize: shh.DefaultMaxMessageSize, MinimumAcceptedPOW: *minWork})
+	p.whisper = newWhisper(&shh.Config{MaxMessageSize: shh.DefaultMaxMessageSize, MinimumAcceptedPOW: *minWork})
 	id, err := p.whisper.AddSymKeyFromPassword(*password)
 	fail(err)
 	p.symKey, err = p.whisper.GetSymKey(id)
@@ -82,14 +84,14 @@ func main() {
 		return err
 	}
 	p.server = &p2p.Server{Config: p2p.Config{
-		PrivateKey: p.key, MaxPeers: 25, NoDiscovery: true, Name: "Geth/v1.9.20-whisper", ListenAddr: "127.0.0.1:0", Protocols: protocols,
+		PrivateKey: p.key, MaxPeers: 25, NoDiscovery: true, Name: clientName, ListenAddr: "127.0.0.1:0", Protocols: protocols,
 	}}
 	fail(p.server.Start())
-	fail(p.whisper.Start())
+	fail(start(p.whisper, p.server))
 	p.listen(&shh.Filter{KeySym: p.symKey, Topics: [][]byte{topic[:]}, AllowP2P: true})
 	p.listen(&shh.Filter{KeyAsym: p.key, AllowP2P: true})
 	say("KEY %x", crypto.FromECDSAPub(&p.key.PublicKey))
-	say("ENODE %s", p.server.Self().URLv4())
+	say("ENODE %s", url(p.server))
 	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
 		words := strings.SplitN(in.Text(), " ", 3)
 		if words[0] == "quit" {
@@ -127,7 +129,7 @@ func (p *program) listen(f *shh.Filter) {
 func (p *program) command(name string, args []string) error {
 	switch name {
 	case "dial":
-		node, err := enode.Parse(enode.ValidSchemes, args[0])
+		node, err := enode.ParseV4(args[0])
 		if err == nil {
 			p.server.AddPeer(node)
 		}
@@ -158,6 +160,8 @@ func (p *program) command(name string, args []string) error {
 			return err
 		}
 		return p.whisper.SetBloomFilter(b)
+	case "rate":
+		return p.rate(args)
 	case "trust", "direct":
 		return p.trusted(name, args)
 	}
@@ -166,7 +170,7 @@ func (p *program) command(name string, args []string) error {
 
 // trusted is about messages that go to one peer and no further.
 func (p *program) trusted(name string, args []string) error {
-	id, err := enode.ParseID(args[0])
+	id, err := parseID(args[0])
 	if err != nil {
 		return err
 	}
@@ -201,4 +205,38 @@ func (p *program) post(text string, to *ecdsa.PublicKey, signer *ecdsa.PrivateKe
 		say("POSTED %x %v", e.Hash(), e.PoW())
 	}
 	return err
+}
+
+// rate measures how many nonces a second are tried. The search starts at 0, so the nonce tells how many there were.
+func (p *program) rate(args []string) error {
+	size, err := strconv.Atoi(args[0])
+	if err != nil {
+		return err
+	}
+	count, err := strconv.Atoi(args[1])
+	if err != nil {
+		return err
+	}
+	var tries uint64
+	var took time.Duration
+	for i := 0; i < count; i++ {
+		params := &shh.MessageParams{TTL: 50, Topic: topic, Payload: make([]byte, size), KeySym: p.symKey}
+		m, err := shh.NewSentMessage(params)
+		if err != nil {
+			return err
+		}
+		e, err := m.Wrap(params) // not sealed, as no proof of work is asked for
+		if err != nil {
+			return err
+		}
+		params.PoW, params.WorkTime = 2, 60
+		began := time.Now()
+		if err := e.Seal(params); err != nil {
+			return err
+		}
+		took += time.Since(began)
+		tries += e.Nonce + 1
+	}
+	say("RATE %.0f", float64(tries)/took.Seconds())
+	return nil
 }

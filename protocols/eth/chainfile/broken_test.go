@@ -171,7 +171,7 @@ func FuzzScan(f *testing.F) {
 				return
 			}
 			block := data[:len(data)-len(rest)]
-			if err := x.add(g, block, 0, true); err == nil && !x.withGenesis {
+			if err := x.add(g, block, 0, true); err == nil && len(x.blocks) > 0 {
 				e := x.blocks[0]
 				if !bytes.HasSuffix(block, block[e.at+uint64(e.header):]) || int(e.at)+int(e.header)+int(e.body) != len(block) {
 					t.Errorf("block of %d bytes: %+v", len(block), e)

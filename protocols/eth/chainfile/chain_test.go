@@ -71,14 +71,13 @@ func TestAChainServesWhatIsInItsFiles(t *testing.T) {
 	half := m.blockOffsets[11]
 	parts := []string{write(t, m, "first", data[:half]), write(t, m, "second", data[half:])}
 	withGenesis := write(t, m, "with-genesis", append(appendList(nil, append(bytes.Clone(m.headers[0]), 0xc0, 0xc0, 0xc0)), data...))
-	receiptsToo := write(t, m, "receipts-too", append([]byte{0xc0}, read(t, m.receipts)...))
 	for name, o := range map[string]Options{
 		"one file, receipts":           {Blocks: []string{m.blocks}, Receipts: m.receipts},
 		"one file, no receipts":        {Blocks: []string{m.blocks}},
 		"packed":                       {Blocks: []string{packed}},
 		"two files":                    {Blocks: parts},
 		"from block 0 on":              {Blocks: []string{withGenesis}},
-		"from block 0 on, receipts":    {Blocks: []string{withGenesis}, Receipts: receiptsToo},
+		"from block 0 on, receipts":    {Blocks: []string{withGenesis}, Receipts: m.receipts},
 		"an empty file after the last": {Blocks: []string{m.blocks, write(t, m, "empty", nil)}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -13,8 +13,7 @@
 //
 // A receipts file holds one RLP list for each block from block 1 on, one after another, for as many blocks as there are: a
 // list of the block's receipts, each [type, status or state root, cumulative gas, logs] with logs [[address, [topic, ...],
-// data], ...]. That is what crosses the link from eth/69 on. If the first block of the block files is block 0, the list of
-// block 0 comes first. It may be packed with gzip as well.
+// data], ...]. That is what crosses the link from eth/69 on. It may be packed with gzip as well.
 //
 // # Index
 //

@@ -21,10 +21,9 @@ type index struct {
 	byHash   []uint32 // indices of blocks, in the order of their hashes
 	receipts []span   // of block number n: receipts[n-1]; may be shorter than blocks
 
-	head        common.Hash // of the last block, the genesis block's if there is no other
-	headTime    uint64
-	td          *big.Int // total difficulty up to the last block
-	withGenesis bool     // the block files begin with block 0
+	head     common.Hash // of the last block, the genesis block's if there is no other
+	headTime uint64
+	td       *big.Int // total difficulty up to the last block
 }
 
 // entry is where a block stands.
@@ -65,12 +64,11 @@ func (x *index) find(hash common.Hash) (int, bool) {
 }
 
 // An index file has, in little endian: magic, the fingerprint of the files it is about, the numbers of blocks and receipts,
-// the time of the last block, its total difficulty in 32 bytes of big endian, 1 if the files begin with block 0, the blocks
-// (hash, position, bytes of header and body), the order of their hashes, the receipts (position, bytes), and a CRC-32C of
-// all before.
+// the time of the last block, its total difficulty in 32 bytes of big endian, the blocks (hash, position, bytes of header and
+// body), the order of their hashes, the receipts (position, bytes), and a CRC-32C of all before.
 const (
 	indexMagic   = "sennit chain index 1\n"
-	indexHead    = len(indexMagic) + 32 + 3*8 + 32 + 1
+	indexHead    = len(indexMagic) + 32 + 3*8 + 32
 	entryBytes   = 32 + 8 + 4 + 4
 	spanBytes    = 8 + 4
 	orderBytes   = 4
@@ -88,11 +86,6 @@ func (x *index) encode(fingerprint [32]byte) []byte {
 	b = le.AppendUint64(b, uint64(len(x.receipts)))
 	b = le.AppendUint64(b, x.headTime)
 	b = append(b, common.BigToHash(x.td).Bytes()...)
-	if x.withGenesis {
-		b = append(b, 1)
-	} else {
-		b = append(b, 0)
-	}
 	for i := range x.blocks {
 		e := &x.blocks[i]
 		b = le.AppendUint64(append(b, e.hash[:]...), e.at)
@@ -128,8 +121,8 @@ func decodeIndex(b []byte, fingerprint [32]byte, genesis common.Hash) (*index, e
 	}
 	b = b[32:]
 	blocks, receipts := le.Uint64(b), le.Uint64(b[8:])
-	x := &index{headTime: le.Uint64(b[16:]), td: new(big.Int).SetBytes(b[24:56]), withGenesis: b[56] == 1, head: genesis}
-	b = b[57:]
+	x := &index{headTime: le.Uint64(b[16:]), td: new(big.Int).SetBytes(b[24:56]), head: genesis}
+	b = b[56:]
 	if blocks > uint64(len(b)) || receipts > blocks || uint64(len(b)) != blocks*(entryBytes+orderBytes)+receipts*spanBytes {
 		return nil, errBadIndex
 	}

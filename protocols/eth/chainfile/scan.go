@@ -62,7 +62,6 @@ func (x *index) add(g *Genesis, block []byte, at uint64, first bool) error {
 		if hash != g.Hash {
 			return fmt.Errorf("is the genesis block %v, but the genesis file makes %v", hash, g.Hash)
 		}
-		x.withGenesis = true
 		return nil
 	}
 	if want := uint64(len(x.blocks)) + 1; !h.Number.IsUint64() || h.Number.Uint64() != want {
@@ -156,11 +155,7 @@ func (c *Chain) scanReceipts() error {
 	if err != nil {
 		return err
 	}
-	number := uint64(1)
-	if c.index.withGenesis {
-		number = 0
-	}
-	for ; ; number++ {
+	for number := uint64(1); ; number++ {
 		list, at, err := s.next()
 		if err == io.EOF {
 			return nil
@@ -171,9 +166,7 @@ func (c *Chain) scanReceipts() error {
 		if err != nil {
 			return fmt.Errorf("%s: receipts of block %d at offset %d: %w", f.path, number, at, err)
 		}
-		if number > 0 {
-			c.index.receipts = append(c.index.receipts, span{at: uint64(at), size: uint32(len(list))})
-		}
+		c.index.receipts = append(c.index.receipts, span{at: uint64(at), size: uint32(len(list))})
 	}
 }
 

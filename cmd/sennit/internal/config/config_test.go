@@ -119,14 +119,21 @@ var (
 		{"--bootnode=" + enodeA + "," + enrA, map[string]any{"bootnodes": 2, "bootnodes5": 2}},
 		{"--netrestrict=192.168.0.0/16", map[string]any{"netrestrict": "192.168.0.0/16"}},
 		{"--nolanes=false", map[string]any{"nolanes": false}},
+		{"--shh", map[string]any{"shh": withShh(func(c *Shh) { c.Enabled = true })}},
+		{"--shh-minpow=0", map[string]any{"shh": withShh(func(c *Shh) { c.MinPoW = 0 })}},
+		{"--shh-light", map[string]any{"shh": withShh(func(c *Shh) { c.Light = true })}},
 		{"--eth", map[string]any{"eth": ethWith(func(c *Eth) { c.Enabled = true })}},
 		{"--eth-network=hoodi", map[string]any{"eth": ethWith(func(c *Eth) { c.Network = "hoodi" })}},
 		{"--eth-genesis=/flag/g", map[string]any{"eth": ethWith(func(c *Eth) { c.Genesis = "/flag/g" })}},
 		{"--eth-chain=/flag/a,/flag/b", map[string]any{"eth": ethWith(func(c *Eth) { c.Chain = []string{"/flag/a", "/flag/b"} })}},
 		{"--eth-receipts=/flag/r", map[string]any{"eth": ethWith(func(c *Eth) { c.Receipts = "/flag/r" })}},
 		{"--eth-relay", map[string]any{"eth": ethWith(func(c *Eth) { c.Relay = true })}},
-		{"--shh", map[string]any{"shh": Shh{Enabled: true}}},
-		{"--bzz", map[string]any{"bzz": Bzz{Enabled: true}}},
+		{"--bzz", map[string]any{"bzz": withBzz(func(c *Bzz) { c.Enabled = true })}},
+		{"--bzz-network=9", map[string]any{"bzz": withBzz(func(c *Bzz) { c.NetworkID = 9 })}},
+		{"--bzz-light", map[string]any{"bzz": withBzz(func(c *Bzz) { c.Light = true })}},
+		{"--bzz-nosync", map[string]any{"bzz": withBzz(func(c *Bzz) { c.NoSync = true })}},
+		{"--bzz-dir=/flag", map[string]any{"bzz": withBzz(func(c *Bzz) { c.Dir = "/flag" })}},
+		{"--bzz-capacity=2000000", map[string]any{"bzz": withBzz(func(c *Bzz) { c.Capacity = 2000000 })}},
 		{"--ipc=/flag/ipc", map[string]any{"rpc": RPC{IPC: "/flag/ipc", HTTPNamespaces: defaultRPC().HTTPNamespaces}}},
 		{"--noipc", map[string]any{"rpc": RPC{NoIPC: true, HTTPNamespaces: defaultRPC().HTTPNamespaces}}},
 		{"--http=127.0.0.1:1", map[string]any{"rpc": RPC{HTTP: "127.0.0.1:1", HTTPNamespaces: defaultRPC().HTTPNamespaces}}},
@@ -307,5 +314,38 @@ func TestLogHasTheFormAndLevelAskedFor(t *testing.T) {
 		if _, err := bad.Logger(&bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), "want one of") {
 			t.Errorf("%+v: %v", bad, err)
 		}
+	}
+}
+
+// withBzz returns the default of [bzz] with a change.
+func withBzz(change func(*Bzz)) Bzz {
+	c := defaultBzz()
+	change(&c)
+	return c
+}
+
+// withShh returns the default of [shh] with a change.
+func withShh(change func(*Shh)) Shh {
+	c := defaultShh()
+	change(&c)
+	return c
+}
+
+func TestAWhisperSectionThatMakesNoSenseIsRefused(t *testing.T) {
+	for want, change := range map[string]func(*Shh){
+		"MinPoW is -1":        func(c *Shh) { c.MinPoW = -1 },
+		`Accept is "2.0"`:     func(c *Shh) { c.Accept = "2.0" },
+		"largest message":     func(c *Shh) { c.MaxMessageSize = 1 << 30 },
+		"PoolBytes is 100":    func(c *Shh) { c.PoolBytes = 100 },
+		"shh: a largest mess": func(c *Shh) { c.MaxMessageSize = -1 },
+	} {
+		c := withShh(change)
+		if err := c.check(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+	c := withShh(func(c *Shh) { c.MinPoW = 0 })
+	if s, err := c.Settings(); err != nil || s.MinWork >= 0 {
+		t.Errorf("MinPoW 0 becomes %v, %v", s.MinWork, err)
 	}
 }
