@@ -314,3 +314,67 @@ func TestSwarmHandsRequestsOn(t *testing.T) {
 		t.Error(l)
 	}
 }
+
+// TestSwarmNetwork has five nodes of theirs and two of ours find each other through one of them, sync, and fetch from one
+// another what each has put. Nobody of theirs may find fault with ours; among themselves they do, because they send Quit for
+// streams that the other does not know.
+func TestSwarmNetwork(t *testing.T) {
+	t.Parallel()
+	var theirs []*counterpart
+	boot := startSwarm(t, ".", "-sync", "-delay", "1s")
+	theirs = append(theirs, boot)
+	for range 4 {
+		theirs = append(theirs, startSwarm(t, ".", "-sync", "-delay", "1s", "-dial", boot.node.URLv4()))
+	}
+	var ours []*swarmNode
+	for range 2 {
+		s := startOurs(t, nil)
+		s.server.AddPeer(boot.node)
+		ours = append(ours, s)
+	}
+	for _, s := range ours {
+		boot.expect("RUN+ " + id(s.server.Self()) + " stream")
+	}
+	var hashes []string
+	for i, c := range theirs {
+		for j := range 20 {
+			text := fmt.Sprintf("chunk %d of node %d", j, i)
+			c.do("put %s", text)
+			hashes = append(hashes, smallChunk(t, text).Address().String())
+		}
+	}
+	for i, s := range ours {
+		for j := range 20 {
+			chunk := smallChunk(t, fmt.Sprintf("chunk %d of our node %d", j, i))
+			if err := s.Put(context.Background(), chunk); err != nil {
+				t.Fatal(err)
+			}
+			hashes = append(hashes, chunk.Address().String())
+		}
+	}
+	for _, hash := range hashes {
+		addr, err := chunk.ParseAddress(hash)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range ours {
+			if _, err := s.Get(context.Background(), addr); err != nil {
+				t.Errorf("we do not find %s: %v", hash, err)
+			}
+		}
+		for i, c := range theirs {
+			c.do("get %s", hash)
+			if l := c.expect("GOT "); !strings.HasSuffix(l, " <nil>") {
+				t.Errorf("node %d of theirs does not find %s: %s", i, hash, l)
+			}
+		}
+	}
+	<-time.After(10 * time.Second) // for what is synced to change as peers come and go
+	for _, s := range ours {
+		for i, c := range theirs {
+			if prefix := "RUN- " + id(s.server.Self()) + " stream"; c.has(prefix) {
+				t.Errorf("a link of node %d with ours has ended: %s", i, c.expect(prefix))
+			}
+		}
+	}
+}

@@ -116,3 +116,13 @@ func await(t *testing.T, n int, results <-chan error) {
 		}
 	}
 }
+
+// until waits for something that nobody tells of.
+func until(t *testing.T, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !done(); <-time.After(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("it does not come about")
+		}
+	}
+}

@@ -25,13 +25,13 @@ func checkProtocols(protocols []Protocol) error {
 func (p *Protocol) check() error {
 	switch {
 	case p.Name == "":
-		return errors.New("Name is empty")
+		return errors.New("it has no Name")
 	case p.Run == nil:
-		return errors.New("Run is nil")
+		return errors.New("it has no Run function")
 	case p.Length == 0:
-		return errors.New("Length is 0, so it has no message codes; set the number that both nodes have for this version")
+		return errors.New("its Length is 0, so it has no message codes; set the number that both nodes have for this version")
 	case p.Length > maxProtocolLength:
-		return fmt.Errorf("Length is %d, want at most %d", p.Length, uint64(maxProtocolLength))
+		return fmt.Errorf("its Length is %d, want at most %d", p.Length, uint64(maxProtocolLength))
 	}
 	return nil
 }

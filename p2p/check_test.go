@@ -48,11 +48,11 @@ func TestStartNamesEveryProtocolThatCannotRun(t *testing.T) {
 		protocols []Protocol
 		want      []string // parts of the error
 	}{
-		"no Run":           {[]Protocol{good, noRun}, []string{`Protocols[1] ("bad" version 7)`, "Run is nil"}},
-		"no name":          {[]Protocol{without(func(p *Protocol) { p.Name = "" })}, []string{`Protocols[0] ("" version 7)`, "Name is empty"}},
-		"no codes":         {[]Protocol{noLength}, []string{`("bad" version 7)`, "Length is 0"}},
+		"no Run":           {[]Protocol{good, noRun}, []string{`Protocols[1] ("bad" version 7)`, "no Run function"}},
+		"no name":          {[]Protocol{without(func(p *Protocol) { p.Name = "" })}, []string{`Protocols[0] ("" version 7)`, "no Name"}},
+		"no codes":         {[]Protocol{noLength}, []string{`("bad" version 7)`, "its Length is 0"}},
 		"too many codes":   {[]Protocol{without(func(p *Protocol) { p.Length = 1<<32 + 1 })}, []string{"Length is 4294967297", "4294967296"}},
-		"several mistakes": {[]Protocol{noRun, good, noLength}, []string{"Protocols[0]", "Run is nil", "Protocols[2]", "Length is 0"}},
+		"several mistakes": {[]Protocol{noRun, good, noLength}, []string{"Protocols[0]", "no Run function", "Protocols[2]", "its Length is 0"}},
 	}
 	for name, tt := range tests {
 		srv := &Server{Config: Config{PrivateKey: newKey(t), MaxPeers: 1, NoDiscovery: true, ListenAddr: "127.0.0.1:0", Protocols: tt.protocols}}

@@ -104,6 +104,15 @@ type Config struct {
 // defaultMemoryBudget is Config.MemoryBudget's default, in bytes.
 const defaultMemoryBudget = 512 << 20
 
+// caps returns what our Hello offers.
+func (c *Config) caps() []Cap {
+	caps := capsOf(c.Protocols)
+	if c.NoLanes {
+		return caps
+	}
+	return withLanes(caps)
+}
+
 func (c *Config) memoryBudget() int64 {
 	if c.MemoryBudget > 0 {
 		return c.MemoryBudget

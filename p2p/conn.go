@@ -31,21 +31,20 @@ type conn struct {
 	over    chan struct{} // made by whoever waits for the end of the set-up; closed then
 
 	// Known after the RLPx handshake.
-	node *enode.Node
+	id   enode.ID
+	key  []byte                     // the node's, 65 bytes, if the connection is inbound; nil if the node was dialed
+	node atomic.Pointer[enode.Node] // made from the key when somebody asks for it, see known
 
 	// Known after Hello.
-	version uint64 // of devp2p, as the remote says
-	name    string // as the remote says: any bytes
-	caps    []Cap  // as the remote says
+	version uint64     // of devp2p, as the remote says
+	name    string     // as the remote says: any bytes
+	caps    []Cap      // as the remote says
+	lanes   *laneCodec // nil on RLPx
 }
 
 // link identifies the connection in events; the node is missing before the RLPx handshake.
 func (c *conn) link() trace.Link {
-	l := trace.Link{Seq: c.seq, Inbound: c.flags.is(inboundConn)}
-	if c.node != nil {
-		l.Peer = c.node.ID()
-	}
-	return l
+	return trace.Link{Seq: c.seq, Inbound: c.flags.is(inboundConn), Peer: c.id}
 }
 
 // setupReadLimit is how many bytes of a connection are read before its peer is launched: the handshake packet of the

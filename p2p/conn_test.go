@@ -177,8 +177,8 @@ func TestOfCrossedDialsBothNodesPreferTheSame(t *testing.T) {
 	} {
 		s := newPeerSet(test.self, 10, 10, nil)
 		node := enode.SignNull(publicNode(1).Record(), test.other)
-		rival := &conn{flags: test.rival, setupID: test.other, node: node}
-		ready := &conn{flags: test.flags, node: node}
+		rival := &conn{flags: test.rival, setupID: test.other, id: node.ID()}
+		ready := &conn{flags: test.flags, id: node.ID()}
 		s.begin(rival)
 		s.begin(ready)
 		entry, over, err := s.admit(ready, true)

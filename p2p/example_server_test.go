@@ -132,6 +132,7 @@ func ExamplePeer_Stats() {
 	}}
 
 	server, client := newExampleServer("server", idle), newExampleServer("client", flood)
+	server.NoLanes = true // on a link with flow control the flood would wait, and nothing be lost
 	events := make(chan *p2p.PeerEvent, 2)
 	defer server.SubscribeEvents(events).Unsubscribe()
 	for _, srv := range []*p2p.Server{server, client} {

@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ethereum/go-ethereum/crypto"
@@ -38,16 +39,29 @@ type hello struct {
 
 	// Rest takes what later versions may append.
 	Rest []rlp.RawValue `rlp:"tail"`
+
+	payload []byte // the Hello as it travels; RLP passes it over
 }
 
 // newHello returns the Hello of the local node. The port is always 0, as discovery is where ports are learnt.
 func newHello(key *ecdsa.PublicKey, name string, caps []Cap) *hello {
-	return &hello{
+	h := &hello{
 		Version: baseProtocolVersion,
 		Name:    name,
 		Caps:    caps,
 		ID:      crypto.FromECDSAPub(key)[1:],
 	}
+	h.encode()
+	return h
+}
+
+// encode makes the payload, of what the other fields say.
+func (h *hello) encode() {
+	payload, err := rlp.EncodeToBytes(h)
+	if err != nil {
+		panic(err) // there is nothing in it that cannot be encoded
+	}
+	h.payload = payload
 }
 
 // nodeID returns the ID of the node whose key the Hello names.
@@ -81,12 +95,8 @@ func (e *refusedError) Unwrap() error { return e.reason }
 // instead of a Hello is up to what conn reads from: a boundedFD.
 func exchangeHello(conn helloConn, ours *hello, timeout time.Duration) (*hello, error) {
 	conn.SetDeadline(time.Now().Add(timeout))
-	payload, err := rlp.EncodeToBytes(ours)
-	if err != nil {
-		return nil, fmt.Errorf("encoding our Hello: %w", err)
-	}
 	var theirs *hello
-	err = writeWhile(conn, helloMsg, payload, func() (err error) {
+	err := writeWhile(conn, helloMsg, ours.payload, func() (err error) {
 		theirs, err = readHello(conn)
 		return err
 	})
@@ -141,7 +151,7 @@ func decodeHello(payload []byte) (*hello, error) {
 	if len(payload) > maxHelloSize {
 		return nil, fmt.Errorf("%w: Hello of %d bytes is longer than %d", errBadHello, len(payload), maxHelloSize)
 	}
-	h := new(hello)
+	h := &hello{payload: slices.Clone(payload)}
 	// A stream, unlike rlp.DecodeBytes, lets bytes after the list pass, as go-ethereum does.
 	if err := rlp.NewStream(bytes.NewReader(payload), uint64(len(payload))).Decode(h); err != nil {
 		return nil, fmt.Errorf("%w: Hello does not decode: %w", errBadHello, err)

@@ -124,6 +124,7 @@ func pair(t *testing.T) (dialer, listener *rlpx.Conn) {
 func testHello(key *ecdsa.PrivateKey, version uint64) *hello {
 	h := newHello(&key.PublicKey, "test", []Cap{{"aaa", 1}})
 	h.Version = version
+	h.encode()
 	return h
 }
 

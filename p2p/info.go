@@ -31,4 +31,8 @@ type PeerInfo struct {
 		Static        bool   `json:"static"` // dialed because it is a static node
 	} `json:"network"`
 	Protocols map[string]interface{} `json:"protocols"` // by protocol name: what its PeerInfo returns, "handshake" or "unknown"
+
+	// Framing is how messages travel on the link, "rlpx" or "lanes/1"; it is empty for a peer made for tests. go-ethereum
+	// has no such field.
+	Framing string `json:"framing,omitempty"`
 }

@@ -343,7 +343,8 @@ func TestTwoServersPingPongBesideAStalledProtocol(t *testing.T) {
 		_, err := rw.ReadMsg()
 		return err
 	}))
-	b := startNode(t, nil, s.protocol("aaa", p2p.OverloadDropNewest()), testProtocol("bbb", echo))
+	// Between two that speak lanes/1 there would be no drops.
+	b := startNode(t, func(c *p2p.Config) { c.NoLanes = true }, s.protocol("aaa", p2p.OverloadDropNewest()), testProtocol("bbb", echo))
 	_, atB := connect(t, a, b)
 	until(t, "drops", func() bool { return atB.Stats().Protocols[0].Dropped > 0 })
 	close(overloaded)

@@ -81,7 +81,7 @@ func TestTenThousandSilentConnectionsLeaveHonestOnesAlone(t *testing.T) {
 		worst = max(worst, d)
 	}
 	t.Logf("%d honest dials, the slowest took %v", dials, worst)
-	if worst > time.Second {
+	if worst > time.Second && !raceEnabled { // it makes handshakes many times slower
 		t.Errorf("the slowest of %d honest dials took %v", dials, worst)
 	}
 	g := srv.active().gate
@@ -106,7 +106,7 @@ func TestUnfinishedHandshakesLeaveHonestOnesAlone(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if d, err := tryConnect(t, srv); err != nil || d > time.Second {
+	if d, err := tryConnect(t, srv); err != nil || d > time.Second && !raceEnabled {
 		t.Errorf("the honest dial took %v, %v", d, err)
 	}
 }

@@ -8,7 +8,7 @@ import (
 
 // matchedProtocol is a local protocol that runs on a link, with its place in the link's message codes.
 type matchedProtocol struct {
-	Protocol
+	*Protocol
 	offset uint64 // its code 0 is this code on the link
 }
 
@@ -35,7 +35,7 @@ func matchProtocols(local []Protocol, remote []Cap) []matchedProtocol {
 	}
 	matched := make([]matchedProtocol, 0, len(best))
 	for _, p := range best {
-		matched = append(matched, matchedProtocol{Protocol: *p})
+		matched = append(matched, matchedProtocol{Protocol: p})
 	}
 	slices.SortFunc(matched, func(a, b matchedProtocol) int { return a.cap().Cmp(b.cap()) })
 	offset := uint64(frame.BaseLength)

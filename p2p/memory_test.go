@@ -15,10 +15,11 @@ import (
 	"github.com/sennit-net/sennit/p2p/rlpx"
 )
 
-// What a peer with two protocols may cost while nothing happens, in goroutines (a Run each and the reader) and in bytes
-// of heap and stack. All of it is counted as new: three stacks of 2 or 4 KiB and the runtime's 1.4 KiB for the goroutines
-// are more than half. In a process that has had as many goroutines before, these are not.
-const idleGoroutines, idleBytes = 3, 18 << 10
+// What a peer with two protocols may cost while nothing happens: goroutines (a Run each and the reader), bytes of heap, and
+// bytes of stack. All of it is counted as new, the runtime's 1.4 KiB for the goroutines included; in a process that has had
+// as many goroutines before, these are not. The runtime starts goroutines with 2 KiB of stack or, if those that ran before
+// needed it, with 4 KiB; the reader needs 4 KiB.
+const idleGoroutines, idleHeap, idleStack = 3, 10 << 10, idleGoroutines*4<<10 + 512
 
 // bareClient is as little as a remote can be: a socket and, as long as it sends, the cipher.
 type bareClient struct {
@@ -150,7 +151,7 @@ func TestAnIdlePeerCostsLittle(t *testing.T) {
 	heap, stack := used()
 	heap, stack = (heap-heap0)/count-socket, (stack-stack0)/count
 	t.Logf("%d B of heap and %d B of stack per peer, %d B for the client's socket taken off", heap, stack, socket)
-	if heap+stack > idleBytes && !p2p.RaceEnabled {
-		t.Errorf("an idle peer takes %d bytes of heap and %d of stack, together more than %d", heap, stack, idleBytes)
+	if (heap > idleHeap || stack > idleStack) && !p2p.RaceEnabled {
+		t.Errorf("an idle peer takes %d bytes of heap and %d of stack, more than %d or %d", heap, stack, idleHeap, idleStack)
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 func TestTheNodeOfAConnectionIsTheOneThatEnodeMakes(t *testing.T) {
 	key := &newKey(t).PublicKey
+	keyID := enode.PubkeyToIDV4(key)
 	tests := map[string]struct {
 		ip   net.IP
 		port int
@@ -22,7 +23,7 @@ func TestTheNodeOfAConnectionIsTheOneThatEnodeMakes(t *testing.T) {
 		"no address":   {nil, 0},
 	}
 	for name, tt := range tests {
-		got, want := checkedNode(key, tt.ip, tt.port), enode.NewV4(key, tt.ip, tt.port, tt.port)
+		got, want := checkedNode(key, keyID, tt.ip, tt.port), enode.NewV4(key, tt.ip, tt.port, tt.port)
 		gotRecord, _ := rlp.EncodeToBytes(got.Record())
 		wantRecord, _ := rlp.EncodeToBytes(want.Record())
 		if got.URLv4() != want.URLv4() || got.String() != want.String() || string(gotRecord) != string(wantRecord) {

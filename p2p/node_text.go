@@ -102,17 +102,22 @@ func explainNodeKey(key string) error {
 	return nil
 }
 
+// isBase64 reports whether c belongs to the alphabet of records.
+func isBase64(c byte) bool {
+	return c == '-' || c == '_' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+}
+
 // explainRecord returns what is wrong with a record, given in base64; err if that is nothing known.
 func explainRecord(text string, err error) error {
 	raw, decodeErr := base64.RawURLEncoding.DecodeString(text)
 	var where base64.CorruptInputError
 	switch {
 	case text == "":
-		return errors.New("nothing follows enr:")
-	case errors.As(decodeErr, &where) && int(where) < len(text):
+		return errors.New("nothing follows the prefix enr: of its record")
+	case errors.As(decodeErr, &where) && int(where) < len(text) && !isBase64(text[where]):
 		return fmt.Errorf("its record has %q as character %d, want URL-safe base64: letters, digits, - and _ without =", text[where], int(where)+1)
 	case decodeErr != nil:
-		return fmt.Errorf("its record is cut off: %w", decodeErr)
+		return fmt.Errorf("its record is cut off: %d characters of base64 are not a number of bytes", len(text))
 	case len(raw) > enr.SizeLimit:
 		return fmt.Errorf("its record has %d bytes, want at most %d", len(raw), enr.SizeLimit)
 	}

@@ -40,21 +40,23 @@ type peerOptions struct {
 func newPeer(logger log.Logger, c *conn, matched []matchedProtocol, opts peerOptions) *Peer {
 	p := &Peer{conn: c, created: mclock.Now(), opts: opts}
 	p.log = sync.OnceValue(func() log.Logger {
-		return logger.New("id", c.node.ID(), "conn", c.flags.String())
+		return logger.New("id", c.id, "conn", c.flags.String())
 	})
 	s := c.rlpx.Detach()
 	cfg := link.Config{
-		Conn: c.fd, Framing: link.RLPx(s.Sealer, s.Opener, s.Snappy), Unread: s.Buffered,
+		Conn: c.fd, Framing: c.lanes.framing(s), Unread: s.Buffered,
 		Ledger: opts.ledger, Recorder: opts.recorder, ID: c.link(),
 	}
+	cfg.Lanes = make([]link.LaneConfig, 0, len(matched))
 	for i := range matched {
 		m := &matched[i]
 		cfg.Lanes = append(cfg.Lanes, link.LaneConfig{
 			Name: m.Name, Version: m.Version, Offset: m.offset, Length: m.Length,
-			Policy: m.Overload.policy(), Inbox: m.InboxBytes, Outbox: m.OutboxBytes,
+			Policy: m.Overload.policy(), Inbox: m.InboxBytes, Outbox: m.OutboxBytes, Weight: m.Weight,
 		})
 	}
 	p.link = link.New(cfg)
+	p.protocols = make([]*protoRW, 0, len(matched))
 	for i, lane := range p.link.Lanes() {
 		p.protocols = append(p.protocols, &protoRW{Protocol: matched[i].Protocol, lane: lane, peer: p})
 	}
@@ -66,7 +68,8 @@ func newPeer(logger log.Logger, c *conn, matched []matchedProtocol, opts peerOpt
 func NewPeer(id enode.ID, name string, caps []Cap) *Peer {
 	fd, _ := net.Pipe()
 	caps = slices.SortedFunc(slices.Values(caps), Cap.Cmp)
-	c := &conn{fd: fd, node: enode.SignNull(new(enr.Record), id), name: name, caps: caps}
+	c := &conn{fd: fd, id: id, name: name, caps: caps}
+	c.node.Store(enode.SignNull(new(enr.Record), id))
 	p := &Peer{conn: c, created: mclock.Now()}
 	p.log = func() log.Logger { return log.Root().New("id", id, "conn", c.flags.String()) }
 	local := make([]Protocol, len(caps))
@@ -87,11 +90,11 @@ func NewPeerPipe(id enode.ID, name string, caps []Cap, pipe *MsgPipeRW) *Peer {
 }
 
 // ID returns the node's ID.
-func (p *Peer) ID() enode.ID { return p.conn.node.ID() }
+func (p *Peer) ID() enode.ID { return p.conn.id }
 
 // Node returns the node: the one that was dialed, or for an inbound peer one made of its key and the address and port
 // the connection comes from.
-func (p *Peer) Node() *enode.Node { return p.conn.node }
+func (p *Peer) Node() *enode.Node { return p.conn.known() }
 
 // maxShortName is how much of a client name [Peer.Name] shows, in bytes.
 const maxShortName = 20
@@ -164,7 +167,7 @@ func (p *Peer) Info() *PeerInfo {
 	node := p.Node()
 	info := &PeerInfo{
 		Enode: node.URLv4(), ID: node.ID().String(), Name: p.Fullname(),
-		Protocols: make(map[string]interface{}, len(p.protocols)),
+		Framing: p.framing(), Protocols: make(map[string]interface{}, len(p.protocols)),
 	}
 	if node.Seq() > 0 {
 		info.ENR = node.String()
@@ -181,6 +184,14 @@ func (p *Peer) Info() *PeerInfo {
 		info.Protocols[rw.Name] = rw.info(node.ID())
 	}
 	return info
+}
+
+// framing returns how messages travel on the link; "" for a peer made for tests.
+func (p *Peer) framing() string {
+	if p.link == nil {
+		return ""
+	}
+	return p.link.Framing()
 }
 
 // Stats returns what the link has carried so far and holds at the moment; all zero for a peer made for tests.

@@ -200,7 +200,9 @@ func TestTwoServersSeeTheEndOfTheirLink(t *testing.T) {
 			if got := a.event(p2p.PeerEventTypeDrop).Error; got != test.atA {
 				t.Errorf("a dropped its peer with %q, want %q", got, test.atA)
 			}
-			if got := b.event(p2p.PeerEventTypeDrop).Error; got != test.atB {
+			got := b.event(p2p.PeerEventTypeDrop).Error
+			// A socket that is closed while something has come that nobody has read is reset.
+			if reset := test.atB == "EOF" && strings.Contains(got, "reset"); got != test.atB && !reset {
 				t.Errorf("b dropped its peer with %q, want %q", got, test.atB)
 			}
 		})

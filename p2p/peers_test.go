@@ -76,7 +76,7 @@ func TestAnInboundNodeHasTheAddressItCameFrom(t *testing.T) {
 	eventually(t, "the peer", func() bool { return srv.PeerCount() == 1 })
 	set := srv.active().peers
 	set.mu.Lock()
-	n := set.peers[keyID(c.key)].conn.node
+	n := set.peers[keyID(c.key)].conn.known()
 	set.mu.Unlock()
 	port := c.fd.LocalAddr().(*net.TCPAddr).Port
 	if n.IPAddr().String() != "127.0.0.1" || n.TCP() != port || n.UDP() != port {

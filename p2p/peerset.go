@@ -81,12 +81,12 @@ func (s *peerSet) endSetupLocked(c *conn) {
 func (s *peerSet) check(c *conn) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c.setupID = c.node.ID()
+	c.setupID = c.id
 	return s.checkLocked(c)
 }
 
 func (s *peerSet) checkLocked(c *conn) error {
-	id := c.node.ID()
+	id := c.id
 	if _, ok := s.trusted[id]; ok {
 		c.flags.set(trustedConn, true)
 	}
@@ -121,7 +121,7 @@ func (s *peerSet) admit(c *conn, patient bool) (*peerEntry, <-chan struct{}, err
 		}
 	}
 	e := &peerEntry{conn: c}
-	s.peers[c.node.ID()] = e
+	s.peers[c.id] = e
 	if c.flags.is(inboundConn) {
 		s.inbound++
 	}
@@ -133,7 +133,7 @@ func (s *peerSet) admit(c *conn, patient bool) (*peerEntry, <-chan struct{}, err
 // rivalLocked looks for a connection with c's node that was dialed by the other side than c and is preferred, which is
 // the one dialed by the node with the lower ID. It returns a channel that is closed when its set-up is over.
 func (s *peerSet) rivalLocked(c *conn) <-chan struct{} {
-	id := c.node.ID()
+	id := c.id
 	lower := bytes.Compare(s.self[:], id[:]) < 0
 	if inbound := c.flags.is(inboundConn); inbound != lower {
 		return nil // c is the preferred one itself
@@ -161,7 +161,7 @@ func (s *peerSet) launched(e *peerEntry, p *Peer) bool {
 func (s *peerSet) remove(e *peerEntry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.peers, e.conn.node.ID())
+	delete(s.peers, e.conn.id)
 	if e.conn.flags.is(inboundConn) {
 		s.inbound--
 	}

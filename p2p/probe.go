@@ -29,6 +29,9 @@ type ProbeConfig struct {
 	// Caps are the capabilities in our Hello. A node that shares none of them may refuse us as useless.
 	Caps []Cap
 
+	// NoLanes keeps lanes/1 out of our Hello: the link is plain RLPx then.
+	NoLanes bool
+
 	// Dialer, if not nil, makes the connection.
 	Dialer NodeDialer
 }
@@ -39,6 +42,7 @@ type ProbeResult struct {
 	Version    uint64 // of devp2p; 0 if there was no Hello
 	Caps       []Cap  // as the remote sent them: names may hold any bytes
 	ListenPort uint64 // in the Hello; most clients send 0
+	Framing    string // how messages travel on the link: "rlpx" or "lanes/1"; empty if there was no Hello
 
 	RTT           time.Duration // of one ping; 0 if the remote did not answer it
 	HandshakeTime time.Duration // of the RLPx handshake and the exchange of Hellos, without the dialing
@@ -173,7 +177,11 @@ func (p *prober) run(fd net.Conn, remote *ecdsa.PublicKey) error {
 	if _, err := conn.Handshake(p.key); err != nil {
 		return &ProbeError{"rlpx", explainHandshakeError(err)}
 	}
-	ours := newHello(&p.key.PublicKey, p.cfg.Name, p.cfg.Caps)
+	caps := p.cfg.Caps
+	if !p.cfg.NoLanes {
+		caps = withLanes(caps)
+	}
+	ours := newHello(&p.key.PublicKey, p.cfg.Name, caps)
 	theirs, err := exchangeHello(conn, ours, probeHelloTimeout)
 	p.result.HandshakeTime = time.Since(start)
 	if err != nil {
@@ -182,18 +190,29 @@ func (p *prober) run(fd net.Conn, remote *ecdsa.PublicKey) error {
 	}
 	r := p.result
 	r.Name, r.Version, r.Caps, r.ListenPort = theirs.Name, theirs.Version, theirs.Caps, theirs.ListenPort
+	codec, err := agreeOnLanes(conn, true, ours, theirs)
+	if err != nil {
+		return &ProbeError{"hello", err}
+	}
+	r.Framing = codec.name()
 	if theirs.nodeID() != enode.PubkeyToIDV4(remote) {
-		p.bye(conn, DiscUnexpectedIdentity)
+		sayDisconnect(conn, bounded, codec, DiscUnexpectedIdentity, probeByeTimeout)
 		return &ProbeError{"hello", errors.New("the Hello names another node key than the handshake")}
 	}
 	bounded.left = probeReadLimit
-	if r.RTT, err = pingOnce(conn); err != nil {
+	if codec == nil {
+		r.RTT, err = pingOnce(conn)
+	} else {
+		r.RTT, err = pingLanes(conn, bounded, codec, time.Now())
+	}
+	if err != nil {
 		if p.refused(err) {
 			return nil
 		}
 		return &ProbeError{"ping", err}
 	}
-	p.bye(conn, DiscQuitting)
+	// Whether that arrives makes no difference to the result.
+	sayDisconnect(conn, bounded, codec, DiscQuitting, probeByeTimeout)
 	return nil
 }
 
@@ -205,12 +224,6 @@ func (p *prober) refused(err error) bool {
 	}
 	p.result.Refused = &refused.reason
 	return true
-}
-
-// bye tells the remote that we go. Whether that arrives makes no difference to the result.
-func (p *prober) bye(conn *rlpx.Conn, reason DiscReason) {
-	conn.SetWriteDeadline(time.Now().Add(probeByeTimeout))
-	conn.Write(discMsg, encodeDisconnect(reason))
 }
 
 // pingOnce sends a ping and returns how long the answer takes.

@@ -57,6 +57,7 @@ func greeted(rest func(c *rlpx.Conn, next func() (sent, error))) func(net.Conn) 
 		}
 		h := newHello(&keyB.PublicKey, "remote/v1", []Cap{{"aaa", 1}, {"bbb", 2}})
 		h.ListenPort = 30303
+		h.encode()
 		if _, err := exchangeHello(c, h, time.Minute); err != nil {
 			return
 		}

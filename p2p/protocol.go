@@ -48,6 +48,11 @@ type Protocol struct {
 	// OutboxBytes is how many bytes of messages that WriteMsg has accepted may wait to be sent; WriteMsg blocks
 	// while it is full. 0 means 1 MiB. One message is always accepted by an empty outbox.
 	OutboxBytes int
+
+	// Weight is the share of the link's bytes that the protocol gets to send while others have something to send too,
+	// relative to their weights and however large the messages are. 0 means 1. It is ours to choose: the remote has its own
+	// for its direction.
+	Weight int
 }
 
 func (p *Protocol) cap() Cap { return Cap{Name: p.Name, Version: p.Version} }

@@ -11,9 +11,9 @@ import (
 
 // protoRW is a protocol that runs with a peer: what its Run reads from and writes to.
 type protoRW struct {
-	Protocol
-	lane *link.Lane // nil for a peer made for tests, which is never run
-	peer *Peer
+	*Protocol            // the server's, for all peers
+	lane      *link.Lane // nil for a peer made for tests, which is never run
+	peer      *Peer
 }
 
 // ReadMsg implements MsgReader.

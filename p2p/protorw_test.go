@@ -430,7 +430,7 @@ func TestPeerInfoIsWhatAdminPeersShows(t *testing.T) {
 	}
 	want := fmt.Sprintf(`{"enode":"%s","id":"%s","name":"raw/client","caps":["aaa/1","bbb/1","ccc/1","zzz/1"],`+
 		`"network":{"localAddress":"%v","remoteAddress":"%v","inbound":true,"trusted":false,"static":false},`+
-		`"protocols":{"aaa":"unknown","bbb":"handshake","ccc":{"head":5}}}`,
+		`"protocols":{"aaa":"unknown","bbb":"handshake","ccc":{"head":5}},"framing":"rlpx"}`,
 		peer.Node().URLv4(), w.id(), srv.ListenAddr, w.fd.LocalAddr())
 	if string(got) != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)

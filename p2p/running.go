@@ -2,6 +2,7 @@ package p2p
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"runtime"
 	"sync"
@@ -52,7 +53,7 @@ func startServer(srv *Server) (*runningServer, error) {
 	r := &runningServer{
 		cfg:      cfg,
 		srv:      srv,
-		hello:    newHello(&cfg.PrivateKey.PublicKey, cfg.Name, capsOf(cfg.Protocols)),
+		hello:    newHello(&cfg.PrivateKey.PublicKey, cfg.Name, cfg.caps()),
 		gate:     newGate(cfg.maxPending()),
 		throttle: newInboundThrottle(cfg.clock),
 		workers:  make(chan struct{}, runtime.GOMAXPROCS(0)),
@@ -89,7 +90,7 @@ func (r *runningServer) run() {
 func (r *runningServer) startLocalNode() error {
 	db, err := enode.OpenDB(r.cfg.NodeDatabase)
 	if err != nil {
-		return err
+		return fmt.Errorf("node database %q: %w", r.cfg.NodeDatabase, err)
 	}
 	r.db = db
 	r.local = enode.NewLocalNode(db, r.cfg.PrivateKey)
@@ -150,7 +151,7 @@ func (r *runningServer) launch(e *peerEntry, matched []matchedProtocol) {
 	if !r.peers.launched(e, p) {
 		p.Disconnect(DiscQuitting)
 	}
-	r.dialer.peerAdded(c.node.ID(), c.seq, c.flags.load())
+	r.dialer.peerAdded(c.id, c.seq, c.flags.load())
 	go r.runPeer(e, p)
 }
 
@@ -167,7 +168,7 @@ func (r *runningServer) runPeer(e *peerEntry, p *Peer) {
 	r.announce(e.conn, PeerEventTypeAdd, nil)
 	cause := p.run()
 	r.peers.remove(e)
-	r.dialer.peerRemoved(e.conn.node.ID(), e.conn.seq)
+	r.dialer.peerRemoved(e.conn.id, e.conn.seq)
 	r.announce(e.conn, PeerEventTypeDrop, cause)
 	r.peers.done(e)
 }
@@ -181,7 +182,7 @@ func (r *runningServer) announce(c *conn, what PeerEventType, cause error) {
 		reason = cause.Error()
 	}
 	r.srv.feed.Send(&PeerEvent{
-		Type: what, Peer: c.node.ID(), Error: reason,
+		Type: what, Peer: c.id, Error: reason,
 		LocalAddress: c.fd.LocalAddr().String(), RemoteAddress: c.fd.RemoteAddr().String(),
 	})
 }

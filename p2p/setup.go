@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/ethereum/go-ethereum/p2p/enode"
 
 	"github.com/sennit-net/sennit/p2p/rlpx"
@@ -82,8 +83,8 @@ func (r *runningServer) setupStages(c *conn, dest *enode.Node, h *halfOpen) erro
 		return &setupError{"rlpx", err}
 	}
 	if c.flags.is(inboundConn) {
-		r.dialer.inboundPending(c.node.ID(), +1)
-		defer r.dialer.inboundPending(c.node.ID(), -1)
+		r.dialer.inboundPending(c.id, +1)
+		defer r.dialer.inboundPending(c.id, -1)
 	}
 	if err := r.peers.check(c); err != nil {
 		r.sendRefusal(c, h, err)
@@ -100,6 +101,9 @@ func (r *runningServer) setupStages(c *conn, dest *enode.Node, h *halfOpen) erro
 	c.bounded.left = math.MaxInt
 	slices.SortFunc(theirs.Caps, Cap.Cmp)
 	c.version, c.name, c.caps = theirs.Version, theirs.Name, theirs.Caps
+	if c.lanes, err = agreeOnLanes(c.rlpx, !c.flags.is(inboundConn), r.hello, theirs); err != nil {
+		return &setupError{"hello", err}
+	}
 	matched, entry, err := r.admit(c, theirs)
 	if err != nil {
 		r.sendRefusal(c, h, err)
@@ -124,7 +128,8 @@ func (r *runningServer) handshake(c *conn, dest *enode.Node, h *halfOpen) error 
 		if _, err := c.rlpx.Handshake(r.cfg.PrivateKey); err != nil {
 			return err
 		}
-		c.node = dest
+		c.id = dest.ID()
+		c.node.Store(dest)
 		return nil
 	}
 	key, err := r.answerHandshake(c, h, deadline, r.cfg.LegacyHandshake)
@@ -136,7 +141,8 @@ func (r *runningServer) handshake(c *conn, dest *enode.Node, h *halfOpen) error 
 	if err != nil {
 		return err
 	}
-	c.node = nodeOf(c.fd, key)
+	c.key = crypto.FromECDSAPub(key)
+	c.id = enode.PubkeyToIDV4(key)
 	return nil
 }
 
@@ -171,7 +177,7 @@ func (r *runningServer) answerHandshake(c *conn, h *halfOpen, deadline time.Time
 
 // admit makes the checks that need the remote's Hello, and registers the connection as a peer-to-be.
 func (r *runningServer) admit(c *conn, theirs *hello) ([]matchedProtocol, *peerEntry, error) {
-	if theirs.nodeID() != c.node.ID() {
+	if theirs.nodeID() != c.id {
 		return nil, nil, DiscUnexpectedIdentity
 	}
 	matched := matchProtocols(r.cfg.Protocols, c.caps)
@@ -215,8 +221,7 @@ func (r *runningServer) sendRefusal(c *conn, h *halfOpen, err error) {
 		return
 	}
 	h.enterStage(stageLeaving)
-	c.rlpx.SetWriteDeadline(time.Now().Add(refusalWriteTimeout))
-	if _, err := c.rlpx.Write(discMsg, encodeDisconnect(reason)); err != nil {
+	if sayDisconnect(c.rlpx, c.fd, c.lanes, reason, refusalWriteTimeout) != nil {
 		return
 	}
 	if half, ok := c.fd.(interface{ CloseWrite() error }); !ok || half.CloseWrite() != nil {

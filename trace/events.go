@@ -13,7 +13,7 @@ type LinkOpened struct {
 	Name          string        // client name the remote sent
 	Protocols     []string      // protocols of the link in code order, as "eth/69"
 	Snappy        bool          // payloads are compressed (EIP-706)
-	Framing       string        // how messages travel: "rlpx"
+	Framing       string        // how messages travel: "rlpx" or "lanes/1"
 	Handshake     time.Duration // from the connection to here
 }
 

@@ -37,6 +37,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
+	mendStock(root)
 
 	// Errors before a command's own code is reached are about the command line.
 	began := false
@@ -76,7 +77,7 @@ func newRoot() *cobra.Command {
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.AddCommand(newDemo(), newRun(), newHello(), newKey(), newENR(), newSwarm(), newVersion())
+	root.AddCommand(newDemo(), newRun(), newHello(), newKey(), newENR(), newSwarm(), newWhisper(), newVersion())
 	return root
 }
 

@@ -134,9 +134,34 @@ func TestMistakesOnTheCommandLineExitWithTwoAndSayWhatToDo(t *testing.T) {
 		{"demo --policy wait --wait 0s", "--wait"},
 		{"demo --seconds 0", "--seconds"},
 		{"version 2", `"2" is one argument too many`},
+		{"run --maxpeers many", `"many" is not a whole number`},
+		{"run --v4=maybe", `"maybe" is not true or false`},
+		{"run --config ''", "--config: the name of the file is empty"},
+		{"run --listen 127.0.0.1:70000", `"70000" is not a port`},
+		{"run --netrestrict 10.0.0.0", `network "10.0.0.0"`},
+		{"run --nat magic", "upnp"},
+		{"run --static enode://ab@127.0.0.1:1", "2 hex digits, want 128"},
+		{"run --bootnodes enr:+", "URL-safe base64"},
+		{"hello nonsense", `node "nonsense": want an enode URL`},
+		{"hello --timeout 5 " + testURL, `"5" is not a time such as`},
+		{"demo --seconds x", `"x" is not a number`},
+		{"key new a b", `"b" is one argument too many`},
+		{"key new ''", "FILE is empty"},
+		{"key show ''", "FILE is empty"},
+		{"key show a --port 1", "give --enode as well"},
+		{"key show a --enode --port 70000", `"70000" is not a whole number from 0 to 65535`},
+		{"completion NOSUCHSHELL", `shell "NOSUCHSHELL" is not known: want one of bash, fish, powershell, zsh`},
+		{"completion bash extra", `"extra" is one argument too many`},
+		{"help frob", `"frob" is no command of sennit: want one of`},
+		{"help key frob", `"frob" is no command of sennit key: want one of new, show`},
+		{"help run frob", "sennit run has no commands"},
 	}
 	for _, tt := range tests {
-		got := sennit(t, strings.Fields(tt.args)...)
+		args := strings.Fields(tt.args)
+		for i := range args {
+			args[i] = strings.Trim(args[i], "'")
+		}
+		got := sennit(t, args...)
 		if got.status != exitUsage || !strings.Contains(got.stderr, tt.want) || got.stdout != "" {
 			t.Errorf("%s: status %d, standard error %q, standard output %q; want 2, %q and nothing", tt.args, got.status, got.stderr, got.stdout, tt.want)
 		}
@@ -144,11 +169,24 @@ func TestMistakesOnTheCommandLineExitWithTwoAndSayWhatToDo(t *testing.T) {
 }
 
 func TestWithoutACommandTheProgramListsThem(t *testing.T) {
-	for _, args := range [][]string{{}, {"key"}} {
+	for _, args := range [][]string{{}, {"key"}, {"completion"}, {"help"}, {"help", "key"}} {
 		got := sennit(t, args...)
 		if got.status != exitOK || !strings.Contains(got.stdout, "Available Commands") {
 			t.Errorf("%v: status %d, %q", args, got.status, got.stdout)
 		}
+	}
+}
+
+func TestHelpAndVersionCanBeAskedForInTheUsualWays(t *testing.T) {
+	for _, command := range []string{"run", "key new"} {
+		asked := sennit(t, strings.Fields("help "+command)...)
+		if flag := sennit(t, strings.Fields(command+" --help")...); asked != flag || asked.status != exitOK {
+			t.Errorf("help %s says %+v, --help %+v", command, asked, flag)
+		}
+	}
+	flag, command := sennit(t, "--version"), sennit(t, "version")
+	if line, _, _ := strings.Cut(command.stdout, "\n"); flag.status != exitOK || strings.Join(strings.Fields(line), " ")+"\n" != flag.stdout {
+		t.Errorf("--version says %+v, version %q", flag, line)
 	}
 }
 

@@ -17,14 +17,17 @@ four protocols on it, and show what each of them gets done:
   flood   messages of 64 bytes, as fast as they go
   stuck   messages of 1 KiB, as fast as they go, to an end that never reads
 
-When stuck's inbox of 4 MiB is full, its policy decides: stop that protocol,
-drop messages, or wait and hold the link up for a limited time. On a terminal
-the table is redrawn in place, elsewhere a line is printed each second.
+All of it is shown twice: on a classic RLPx link, as with any other
+implementation, and on lanes/1, which two Sennit nodes speak between them. On
+the classic link stuck's policy decides when its inbox of 4 MiB is full: stop
+that protocol, drop messages, or wait and hold the link up for a limited time.
+On lanes/1 its sender waits, and nobody else. On a terminal the table is redrawn
+in place, elsewhere a line is printed each second.
 
 The same work on go-ethereum's p2p, for comparison, is in the source tree:
 'make compare', or 'go run ./cmd/demo' in the directory interop.
 
-Exit status: 0 if the link lived, 1 if not, 2 if the command line is wrong.`
+Exit status: 0 if both links lived, 1 if not, 2 if the command line is wrong.`
 
 func newDemo() *cobra.Command {
 	settings := demo.DefaultSettings()
@@ -42,11 +45,11 @@ func newDemo() *cobra.Command {
 			if err != nil {
 				return usageError(err)
 			}
-			return demo.Run(cmd.Context(), out, options, demo.Sennit())
+			return demo.Run(cmd.Context(), out, options, demo.SennitClassic(), demo.Sennit())
 		},
 	}
 	flags := cmd.Flags()
-	flags.Float64Var(&settings.Seconds, "seconds", settings.Seconds, "how long to show it")
+	flags.Float64Var(&settings.Seconds, "seconds", settings.Seconds, "how long to show each link")
 	flags.StringVar(&settings.Policy, "policy", settings.Policy, "when stuck's inbox is full: "+strings.Join(demo.Policies, ", "))
 	flags.DurationVar(&settings.Wait, "wait", settings.Wait, "with --policy wait, for how long in all; then stuck is stopped")
 	flags.BoolVar(&settings.Plain, "plain", settings.Plain, "print lines on a terminal too")

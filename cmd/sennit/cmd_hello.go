@@ -34,6 +34,7 @@ func newHello() *cobra.Command {
 		timeout time.Duration
 		keyFile string
 		offer   []string
+		noLanes bool
 	)
 	cmd := &cobra.Command{
 		Use:   "hello ENODE",
@@ -48,7 +49,7 @@ func newHello() *cobra.Command {
 			if err != nil {
 				return usageError(err)
 			}
-			cfg := p2p.ProbeConfig{Name: version.Get().ClientName(), Caps: caps.Offer()}
+			cfg := p2p.ProbeConfig{Name: version.Get().ClientName(), Caps: caps.Offer(), NoLanes: noLanes}
 			if len(offer) > 0 {
 				if cfg.Caps, err = caps.ParseOffer(offer); err != nil {
 					return usageError(fmt.Errorf("--cap: %w", err))
@@ -70,6 +71,7 @@ func newHello() *cobra.Command {
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.Flags().DurationVar(&timeout, "timeout", 15*time.Second, "`TIME` it may take in all")
 	cmd.Flags().StringVar(&keyFile, "key", "", "`FILE` of the key to dial with (default: a new key for this one call)")
+	cmd.Flags().BoolVar(&noLanes, "nolanes", false, "do not offer lanes/1: plain RLPx")
 	cmd.Flags().StringSliceVar(&offer, "cap", nil, "what to offer, instead of all known: `NAME/VERSION`")
 	return cmd
 }

@@ -40,7 +40,7 @@ the directory sennit below your configuration directory. A file that exists is
 never overwritten.`,
 		Example: `  sennit key new
   sennit key new ./a.key`,
-		Args: cobra.MaximumNArgs(1),
+		Args: wantsFrom(0, "FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			file, err := keyFile(args)
 			if err != nil {
@@ -86,7 +86,15 @@ listens on the given address.`,
   sennit key show ./a.key --enode --ip 192.0.2.7 --port 30303`,
 		Args: wants("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			for _, flag := range []string{"ip", "port", "udp"} {
+				if cmd.Flags().Changed(flag) && !url {
+					return usageError(fmt.Errorf("--%s says what is in the URL: give --enode as well", flag))
+				}
+			}
 			key, err := nodekey.Load(args[0])
+			if errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("%w; make a key with: sennit key new %s", err, args[0])
+			}
 			if err != nil {
 				return err
 			}
@@ -95,7 +103,10 @@ listens on the given address.`,
 			}
 			addr, err := netip.ParseAddr(ip)
 			if err != nil {
-				return usageError(fmt.Errorf("--ip: %w", err))
+				return usageError(fmt.Errorf("--ip: %q is not an IP address", ip))
+			}
+			if tcp == 0 {
+				return usageError(errors.New("--port: nobody can connect to port 0"))
 			}
 			if !cmd.Flags().Changed("udp") {
 				udp = tcp

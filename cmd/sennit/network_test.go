@@ -69,7 +69,7 @@ func TestHelloTellsWhoAnswered(t *testing.T) {
 	if err := json.Unmarshal([]byte(got.stdout), &report); err != nil || got.status != exitOK {
 		t.Fatalf("%v: %+v", err, got)
 	}
-	if report.Client != "tested" || !cmp.Equal(report.Caps, []string{"aaa/1", "bbb/1"}) || report.RTTSeconds <= 0 {
+	if report.Client != "tested" || !cmp.Equal(report.Caps, []string{"aaa/1", "bbb/1", "lanes/1"}) || report.RTTSeconds <= 0 {
 		t.Errorf("%+v", report)
 	}
 }
@@ -261,5 +261,34 @@ func TestRunSaysThatItsPortIsTaken(t *testing.T) {
 	got := sennit(t, "run", "--datadir", t.TempDir(), "--nodiscover", "--listen", taken.Addr().String())
 	if got.status != exitFailed || !strings.Contains(got.stderr, taken.Addr().String()) || got.stdout != "" {
 		t.Errorf("%+v", got)
+	}
+}
+
+func TestRunSaysWhatToDoAboutWhatItCannotUse(t *testing.T) {
+	used := t.TempDir()
+	startProgram(t, "run", "--datadir", used, "--listen", "127.0.0.1:0", "--nat", "none") // with discovery: holds the node database
+	file := keyFileWith(t, testKey, 0o600)
+	tests := []struct {
+		name, dir, listen string
+		want              string
+	}{
+		{"a data directory in use", used, "127.0.0.1:0", "--datadir"},
+		{"a data directory that is a file", file, "127.0.0.1:0", "key file"},
+		{"a data directory below a file", filepath.Join(file, "below"), "127.0.0.1:0", "key file"},
+		{"an address of another machine", t.TempDir(), "192.0.2.1:0", "--listen"},
+	}
+	for _, tt := range tests {
+		got := sennit(t, "run", "--datadir", tt.dir, "--listen", tt.listen, "--nat", "none")
+		if got.status != exitFailed || !strings.Contains(got.stderr, tt.want) || got.stdout != "" {
+			t.Errorf("%s: %+v, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestRunWarnsOfAStaticNodeThatItWillNeverDial(t *testing.T) {
+	p := startProgram(t, "run", "--datadir", t.TempDir(), "--listen", "127.0.0.1:0", "--nodiscover", "--static", "enode://"+testPublic)
+	p.stop()
+	if p.status != exitOK || !strings.Contains(p.stderr.String(), "no IP address and no host name") {
+		t.Errorf("status %d, %s", p.status, &p.stderr)
 	}
 }

@@ -20,6 +20,7 @@ var table = []row{
 	{tree: "internal/lanes"},
 	{tree: "internal/buffer"},
 	{tree: "trace", foreign: []string{geth + "/p2p/enode"}},
+	{tree: "internal/shape"}, // for tests and benchmarks only
 
 	// Floors 1 to 3: connection, link, public API.
 	{tree: "p2p/rlpx", own: []string{"internal/frame", "internal/buffer", "trace"}, foreign: dependencies},

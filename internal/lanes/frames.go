@@ -2,7 +2,6 @@ package lanes
 
 import (
 	"encoding/binary"
-	"math"
 	"math/bits"
 )
 
@@ -110,7 +109,6 @@ const (
 	errPart        = Breach("part is longer than its message")
 	errEmptyPart   = Breach("part is empty, but its message is not")
 	errPlainSize   = Breach("message travels as it is, but its total is not its size")
-	errReason      = Breach("reason of a disconnect does not fit a byte")
 )
 
 // Next decodes the next frame into f; more is false at the end of the record. Padding ends it. The error is a [Breach].
@@ -140,9 +138,7 @@ func (p *Parser) Next(f *Frame) (more bool, err error) {
 		}
 		f.Data, p.rest = p.rest[:OpaqueSize:OpaqueSize], p.rest[OpaqueSize:]
 	case Disconnect:
-		if f.Value, err = p.uvarint(); err == nil && f.Value > math.MaxUint8 {
-			err = errReason
-		}
+		f.Value, err = p.uvarint()
 	default:
 		err = errUnknownType
 	}

@@ -51,7 +51,7 @@ func (in *inbox) grantLocked(starving bool) (limit uint64, refused bool) {
 		if urgent && target < f.received+f.missing {
 			return 0, true
 		}
-		if target < f.granted+lanes.InitialLimit/2 {
+		if target < f.granted+lanes.InitialLimit/2 && !urgent {
 			return 0, false
 		}
 	}

@@ -108,6 +108,6 @@ type Sink interface {
 	// Frame takes a frame of lanes/1. What it points to is valid until Frame returns. An error ends the link.
 	Frame(f *lanes.Frame) error
 
-	// RecordDone comes after the frames of each record of lanes/1.
-	RecordDone() error
+	// RecordDone comes after the frames of each record of lanes/1, also when one of them has ended the link.
+	RecordDone()
 }

@@ -48,6 +48,7 @@ type inbox struct {
 	stopped  bool  // the lane was stopped: what arrives is dropped
 	flow     *flow // on links with credit: what the remote may send; it takes the place of used and held
 	sleepers int   // goroutines that wait for arrived
+	read     bool  // a message has been read since replying was last called
 	count    inboxCount
 }
 
@@ -229,12 +230,23 @@ func (in *inbox) pop() (*Message, error) {
 		in.sleepers--
 	}
 	m := in.queue.pop()
+	in.read = true
 	limit := in.dischargeLocked(m)
 	in.mu.Unlock()
 	if limit > 0 {
 		in.tell(limit)
 	}
 	return m, nil
+}
+
+// replying tells whether what is written now is probably an answer that nothing follows at once: something has been read
+// since the last call, and nothing is left to be read.
+func (in *inbox) replying() bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	reply := in.read && in.queue.len() == 0
+	in.read = false
+	return reply
 }
 
 // dischargeLocked takes back the charge of a message that has left the queue. It returns the limit that the remote is

@@ -185,7 +185,7 @@ func (l *Link) complete(lane *Lane, m *Message) error {
 }
 
 // RecordDone implements Sink: what the record has completed goes to the inboxes, each locked once.
-func (l *Link) RecordDone() error {
+func (l *Link) RecordDone() {
 	l.lastFrame = l.in.receivedAt
 	for i, lane := range l.touched {
 		in := &lane.incoming
@@ -204,7 +204,6 @@ func (l *Link) RecordDone() error {
 	if l.sinceWake >= wakeEvery {
 		l.wakeAndYield()
 	}
-	return nil
 }
 
 // unpack decompresses a message that has been read from the inbox, in the goroutine of its protocol. A remote that has sent

@@ -100,8 +100,12 @@ func (l *Lane) Write(code uint64, size uint32, payload io.Reader) error {
 		}
 	}
 	e, err := s.framing.Encode(l, code, int(size), payload)
-	if err = l.queue(&e, reserved, size, err); err != nil {
+	inPlace, err := l.queue(&e, reserved, size, err)
+	if err != nil {
 		return err
+	}
+	if inPlace {
+		s.writeInPlace()
 	}
 	if r := l.link.recorder; r != nil {
 		r.Record(&trace.Message{Link: l.link.id, Out: true, Protocol: l.cfg.Name, Version: l.cfg.Version, Code: code, Size: size, WireSize: uint32(e.wire)})
@@ -110,31 +114,31 @@ func (l *Lane) Write(code uint64, size uint32, payload io.Reader) error {
 }
 
 // queue puts an encoded message for which some bytes have been reserved into the outbox; if it could not be encoded it
-// gives these back.
-func (l *Lane) queue(e *encoded, reserved int64, size uint32, failed error) error {
+// gives these back. With inPlace the caller has to write it.
+func (l *Lane) queue(e *encoded, reserved int64, size uint32, failed error) (inPlace bool, err error) {
+	reply := reserved == 0 && l.in.replying()
 	s := &l.link.send
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if failed != nil {
 		l.out.releaseLocked(reserved)
-		return failed
+		return false, failed
 	}
 	if reserved == 0 {
 		reserved = int64(len(e.first.buf.B))
 		if err := l.out.reserveLocked(reserved); err != nil {
 			e.free()
-			return err
+			return false, err
 		}
 	}
 	if l.out.err != nil {
 		l.out.releaseLocked(reserved)
 		e.free()
-		return l.out.err
+		return false, l.out.err
 	}
 	l.out.messages++
 	l.out.bytes += uint64(size)
-	s.enqueueLocked(&l.out, e, reserved)
-	return nil
+	return s.enqueueLocked(&l.out, e, reserved, reply), nil
 }
 
 // Close lets go of what has not been read: the protocol is done with the lane.

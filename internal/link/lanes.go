@@ -97,25 +97,26 @@ func (f *lanesFraming) encodeLarge(lane *Lane, code uint64, size int, payload io
 // layOut cuts an encoded payload into segments: a MESSAGE frame, and PART frames as long as something is left.
 func layOut(lane, code uint64, size int, encoding byte, data []byte) encoded {
 	total := len(data)
-	next := func(head []byte, messageCost uint64) segment {
-		b := buffer.Get(min(laneSegment, len(head)+len(data)+lanes.TagSize))
-		n := copy(b.B, head)
-		b.B = b.B[:n+copy(b.B[n:len(b.B)-lanes.TagSize], data)]
-		data = data[len(b.B)-n:]
-		return segment{b, messageCost + uint64(len(b.B)-n)}
-	}
-	var room [lanes.PrefixSize + lanes.MaxHead]byte
-	// The length of a part is known before its frame's head is made: by how much fits behind it.
-	fit := func(head int) int { return min(len(data), laneSegment-lanes.TagSize-head) }
-	head := lanes.AppendMessage(room[:lanes.PrefixSize], lane, code, size, encoding, total, len(data))
-	head = lanes.AppendMessage(room[:lanes.PrefixSize], lane, code, size, encoding, total, fit(len(head)))
-	e := encoded{first: next(head, lanes.MessageCost), wire: codeSize(code) + total}
-	for len(data) > 0 {
-		head = lanes.AppendPart(room[:lanes.PrefixSize], lane, len(data))
-		head = lanes.AppendPart(room[:lanes.PrefixSize], lane, fit(len(head)))
-		e.more = append(e.more, next(head, 0))
+	part := min(total, laneSegment-lanes.PrefixSize-lanes.MaxHead-lanes.TagSize)
+	e := encoded{wire: codeSize(code) + total}
+	e.first = newSegment(data[:part], func(room []byte) []byte {
+		return lanes.AppendMessage(room, lane, code, size, encoding, total, part)
+	})
+	e.first.cost += lanes.MessageCost
+	for data = data[part:]; len(data) > 0; data = data[part:] {
+		part = min(len(data), laneSegment-lanes.PrefixSize-lanes.MaxHead-lanes.TagSize)
+		e.more = append(e.more, newSegment(data[:part], func(room []byte) []byte {
+			return lanes.AppendPart(room, lane, part)
+		}))
 	}
 	return e
+}
+
+// newSegment returns a segment of one frame: its head, as appended, and its part.
+func newSegment(part []byte, appendHead func([]byte) []byte) segment {
+	b := buffer.Get(lanes.PrefixSize + lanes.MaxHead + len(part) + lanes.TagSize)
+	b.B = append(appendHead(b.B[:lanes.PrefixSize]), part...)
+	return segment{b, uint64(len(part))}
 }
 
 // samplePays tells whether a piece from the middle of a payload gets smaller by compression.
@@ -243,18 +244,17 @@ func (f *lanesFraming) Receive(in *Input, to Sink) error {
 	}
 }
 
-// frames hands the frames of a record to the sink.
+// frames hands the frames of a record to the sink, and tells it of the end whatever that is: what came in front of a
+// Disconnect or a breach has come.
 func (f *lanesFraming) frames(plain []byte, to Sink) error {
 	parser := lanes.Parse(plain)
 	for {
 		more, err := parser.Next(&f.frame)
-		if err != nil {
-			return err
+		if more {
+			err = to.Frame(&f.frame)
 		}
-		if !more {
-			return to.RecordDone()
-		}
-		if err := to.Frame(&f.frame); err != nil {
+		if !more || err != nil {
+			to.RecordDone()
 			return err
 		}
 	}

@@ -103,7 +103,7 @@ func New(cfg Config) *Link {
 		started: time.Now(),
 		pings:   rate.NewLimiter(pongsPerSecond, pongBurst),
 	}
-	l.send = sender{conn: cfg.Conn, framing: cfg.Framing, failed: l.writeFailed, pinged: l.pinged, parted: l.interruptRead}
+	l.send = sender{conn: cfg.Conn, framing: cfg.Framing, failed: l.writeFailed, pinged: l.pinged, parted: l.interruptRead, pace: pace{bytes: batchSize}}
 	l.send.wake.L = &l.send.mu
 	l.send.loop = l.send.writeLoop
 	shape := cfg.Framing.Shape()
@@ -135,6 +135,7 @@ func (l *Link) Run() Cause {
 		l.conn.SetReadDeadline(l.lastFrame.Add(farewell))
 	}
 	tuneSocket(l.conn)
+	limitUnsent(l.conn, unsentBytes)
 	err := l.framing.Receive(&l.in, l)
 	var (
 		bye    *remoteEnd

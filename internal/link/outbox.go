@@ -14,7 +14,7 @@ const (
 	segmentSize = 20 << 10
 	// packedSize is the largest message that is copied into a segment with others, in bytes; a larger one is a segment.
 	packedSize = 4 << 10
-	// quantum is what a lane may send in its turn, in bytes.
+	// quantum is what a lane of weight 1 may send in its turn, in bytes.
 	quantum = 16 << 10
 	// batchSize is how many bytes are sealed and written in one go when that much is queued.
 	batchSize = 64 << 10
@@ -24,7 +24,7 @@ const (
 type outbox struct {
 	limit        int64     // static
 	shape        Shape     // static
-	quantum      int       // static: what the lane may send in its turn, in bytes
+	weight       int       // static
 	room         sync.Cond // on sender.mu; broadcast when used fell, or on the end
 	segments     ring[segment]
 	used         int64  // memory of the segments, and bytes reserved for messages that are being encoded
@@ -44,7 +44,7 @@ type outbox struct {
 func (o *outbox) init(mu *sync.Mutex, cfg LaneConfig, shape Shape) {
 	o.limit = int64(cfg.Outbox)
 	o.shape = shape
-	o.quantum = quantum * max(1, cfg.Weight)
+	o.weight = max(1, cfg.Weight)
 	o.room.L = mu
 	o.granted = noLimit
 	if shape.Credit {
@@ -56,6 +56,15 @@ func (o *outbox) init(mu *sync.Mutex, cfg LaneConfig, shape Shape) {
 // large one that waits, for they could keep the outbox too full for it for ever.
 func (o *outbox) fits(n int64) bool {
 	return (o.used == 0 || o.used+n <= o.limit) && (o.blockedLarge == 0 || o.large(n))
+}
+
+// nextSizeLocked is how many bytes the next segment will be, or on a link with credit at most about most of them.
+func (o *outbox) nextSizeLocked(most int) int {
+	n := len(o.segments.first().buf.B)
+	if o.shape.Credit {
+		n = min(n, most)
+	}
+	return n
 }
 
 func (o *outbox) large(n int64) bool { return n > o.limit/2 }

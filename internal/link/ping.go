@@ -84,7 +84,7 @@ func (l *Link) probed() {
 	in := &lane.incoming
 	window, grown := lane.in.measured(in.received - l.probe.from)
 	l.probe = probe{}
-	in.probePause = min(2*in.probePause, maxProbePause)
+	in.probePause = min(max(1, 2*in.probePause), maxProbePause)
 	if grown {
 		in.probePause = 1
 	}

@@ -42,6 +42,7 @@ type sender struct {
 	fresh    ring[*outbox] // lanes that had nothing to send until now; they go first
 	ready    ring[*outbox] // the other lanes, in the order of their turns
 	running  bool          // a writer works
+	inPlace  bool          // it is a goroutine that has called Lane.Write
 	waiting  bool          // a writer waits on wake for running or leaving
 	leaving  bool          // a writer that waits is to end
 	wake     sync.Cond     // on mu
@@ -56,6 +57,7 @@ type sender struct {
 	say      control          // control messages of the batch
 	batch    []*buffer.Buffer // taken, to be sealed and written
 	said     bool             // the Disconnect has been handed to the socket
+	pace     pace             // how much of the batch is written at once
 	vector   net.Buffers      // sealed, to be written
 	writing  net.Buffers      // what is left of vector during a write
 	deadline time.Time        // when the write deadline was last moved
@@ -63,17 +65,41 @@ type sender struct {
 	yielded  time.Time        // when others could last run
 }
 
-// enqueueLocked queues an encoded message, for which some bytes have been reserved, and sees to it that a writer runs.
-func (s *sender) enqueueLocked(o *outbox, e *encoded, reserved int64) {
+// enqueueLocked queues an encoded message, for which some bytes have been reserved, and sees to it that a writer runs. With
+// inPlace that is the caller if nothing else is to be written: it must call writeInPlace then, as it is told.
+func (s *sender) enqueueLocked(o *outbox, e *encoded, reserved int64, inPlace bool) (write bool) {
 	o.releaseLocked(reserved - o.putLocked(e))
 	if o.starved {
-		return
+		return false
 	}
 	if !o.queued {
 		o.queued = true
 		s.fresh.push(o)
 	}
+	if inPlace && !s.running && !s.dead && !s.closing {
+		s.running, s.inPlace = true, true
+		s.writers.Add(1)
+		return true
+	}
 	s.startLocked()
+	return false
+}
+
+// writeInPlace writes one batch, and leaves what has come meanwhile to a writer of its own.
+func (s *sender) writeInPlace() {
+	defer s.writers.Done()
+	s.mu.Lock()
+	taken := s.takeLocked()
+	s.mu.Unlock()
+	if taken && !s.writeBatch() {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.running, s.inPlace = false, false
+	if s.pendingLocked() {
+		s.startLocked()
+	}
 }
 
 func (s *sender) startLocked() {
@@ -209,25 +235,32 @@ func (s *sender) writeLoop() {
 	defer s.writers.Done()
 	s.yielded = time.Now()
 	for s.take() {
-		err := s.write()
-		for i, b := range s.batch {
-			b.Free()
-			s.batch[i] = nil
-		}
-		s.batch = s.batch[:0]
-		s.said = s.say.bye && err == nil
-		if err != nil {
-			s.failed(err)
-			s.mu.Lock()
-			s.dead, s.running = true, false
-			s.mu.Unlock()
+		if !s.writeBatch() {
 			return
 		}
 		s.yield()
 	}
-	if s.said {
+}
+
+// writeBatch seals and writes what has been taken. When that fails nothing is written any more.
+func (s *sender) writeBatch() bool {
+	err := s.write()
+	for i, b := range s.batch {
+		b.Free()
+		s.batch[i] = nil
+	}
+	s.batch = s.batch[:0]
+	if s.said = s.say.bye && err == nil; s.said {
 		s.parted()
 	}
+	if err == nil {
+		return true
+	}
+	s.failed(err)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dead, s.running, s.inPlace = true, false, false
+	return false
 }
 
 // take fills the batch with what goes out next: control messages, then segments of the lanes in turn, about batchSize
@@ -272,13 +305,15 @@ func (s *sender) stayLocked() bool {
 		return false
 	}
 	s.waiting = true
-	for !s.running && !s.leaving && !(byeDue && s.hopeless) {
+	for (!s.running || s.inPlace) && !s.leaving && !(byeDue && s.hopeless) {
 		s.wake.Wait()
 	}
 	s.waiting, s.leaving = false, false
 	s.yielded = time.Now()
-	s.running = s.running || byeDue
-	return s.running
+	if byeDue {
+		s.running = true
+	}
+	return s.running && !s.inPlace
 }
 
 // takeControlLocked takes the control messages that are owed, into one segment.
@@ -292,76 +327,6 @@ func (s *sender) takeControlLocked() {
 	s.say.bye = false
 	s.owed.owed, s.owed.ping, s.owed.credits = 0, false, spare
 	s.batch = append(s.batch, s.framing.Control(&s.say))
-}
-
-// takeLanesLocked takes segments of the lanes in turn.
-//
-// A lane that had nothing to send goes first and leaves at once, so that a message now and then does not wait behind
-// other lanes' queues. After that it takes its turn with the others, by deficit round robin: in each round a lane may
-// send its quantum more, and keeps what it does not use while it has something to send, so that lanes get shares of bytes
-// in proportion to their weights however large their messages are. A lane stays in the round until it has nothing to send
-// when its turn comes; so emptying its queue again and again gains it nothing. One without credit is out of the round.
-func (s *sender) takeLanesLocked() {
-	for s.fresh.len() > 0 {
-		o := s.fresh.pop()
-		s.takeTurnLocked(o)
-		s.nextTurnLocked(o)
-	}
-	if len(s.batch) > 0 {
-		return
-	}
-	for taken := 0; taken < batchSize && s.ready.len() > 0; {
-		o := s.ready.pop()
-		if o.segments.len() == 0 {
-			o.deficit, o.queued = 0, false
-			continue
-		}
-		taken += s.takeTurnLocked(o)
-		s.nextTurnLocked(o)
-	}
-}
-
-// nextTurnLocked puts a lane that had its turn at the end of the round, unless it waits for credit.
-func (s *sender) nextTurnLocked(o *outbox) {
-	if !o.starved {
-		s.ready.push(o)
-		return
-	}
-	o.deficit, o.queued = 0, false
-	s.starved++
-}
-
-// takeTurnLocked takes what a lane may send in its turn and returns how many bytes that is.
-func (s *sender) takeTurnLocked(o *outbox) (taken int) {
-	o.deficit += o.quantum
-	for o.segments.len() > 0 && taken+len(o.segments.first().buf.B) <= o.deficit {
-		next, ok := s.nextSegmentLocked(o)
-		if !ok {
-			o.starved = true
-			break
-		}
-		taken += len(next.B)
-		s.batch = append(s.batch, next)
-	}
-	o.deficit -= taken
-	return taken
-}
-
-// nextSegmentLocked takes a lane's next segment off its queue, or as much of it as the lane has credit for.
-func (s *sender) nextSegmentLocked(o *outbox) (b *buffer.Buffer, ok bool) {
-	next := o.segments.first()
-	if left := o.granted - o.spent; next.cost > left {
-		head, ok := s.framing.Split(next, left)
-		if !ok {
-			return nil, false
-		}
-		o.spent += head.cost
-		return head.buf, true
-	}
-	o.spent += next.cost
-	b = o.segments.pop().buf
-	o.releaseLocked(int64(cap(b.B)))
-	return b, true
 }
 
 // write seals the batch and writes it, in one call if it is not large.
@@ -389,10 +354,12 @@ func (s *sender) write() error {
 
 // flush writes the vector.
 func (s *sender) flush() (err error) {
-	s.moveDeadline()
+	began := time.Now()
+	s.moveDeadline(began)
 	var n int64
 	switch len(s.vector) {
 	case 0:
+		return nil
 	case 1:
 		var m int
 		m, err = s.conn.Write(s.vector[0])
@@ -404,6 +371,9 @@ func (s *sender) flush() (err error) {
 	clear(s.vector)
 	s.vector = s.vector[:0]
 	s.bytesOut.Add(uint64(n))
+	if s.pace.wrote(int(n), began, time.Now()) {
+		limitUnsent(s.conn, s.pace.unsent())
+	}
 	return err
 }
 
@@ -416,8 +386,7 @@ func (s *sender) yield() {
 }
 
 // moveDeadline gives the coming writes time, but not more than the end of the link does.
-func (s *sender) moveDeadline() {
-	now := time.Now()
+func (s *sender) moveDeadline(now time.Time) {
 	if now.Sub(s.deadline) < deadlineStep {
 		return
 	}

@@ -4,5 +4,9 @@ package link
 
 import "net"
 
-// tuneSocket does nothing: only Linux lets a program bound what the kernel holds of a connection without fixing it.
+// tuneSocket and limitUnsent do nothing: only Linux lets a program bound what the kernel holds of a connection without
+// fixing it.
+
 func tuneSocket(net.Conn) {}
+
+func limitUnsent(net.Conn, int) {}

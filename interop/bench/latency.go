@@ -20,7 +20,8 @@ const (
 	// slowLonger is how much longer the rows beside a slow protocol run: long enough that a policy that waits has had its time.
 	slowLonger = 3
 	// bulkLonger is how much longer the row beside bulk measures: its round trips are few.
-	bulkLonger = 3
+	bulkLonger = 2
+	bulkSize   = 1 << 20
 	// held is the round trip from which a link counts as held up: a flood alone makes a queue in the sockets that takes
 	// some ten milliseconds to pass.
 	held = 100 * time.Millisecond
@@ -111,7 +112,7 @@ func pingFor(p *pair, d, warm time.Duration) sample {
 	return sample{"p50_us": quantile(trips, 0.5), "p99_us": quantile(trips, 0.99), "trips": float64(len(trips))}
 }
 
-// pingBesideBulk measures round trips while another protocol sends 1 MiB messages the same way.
+// pingBesideBulk measures round trips while another protocol sends 1 MiB messages the same way, and what that costs it.
 func pingBesideBulk(v variant, o options) (sample, error) {
 	var got counter
 	p, err := newPair(v, pingProto(), proto{name: "bulk", dialer: stack.Sink, listener: got.count})
@@ -120,11 +121,17 @@ func pingBesideBulk(v variant, o options) (sample, error) {
 	}
 	var stop atomic.Bool
 	var wg sync.WaitGroup
-	wg.Go(func() { write(p.Dialer["bulk"].RW, random(1<<20), &stop) })
+	wg.Go(func() { write(p.Dialer["bulk"].RW, random(bulkSize), &stop) })
+	rate := func(measure func()) float64 {
+		n0, t0 := got.n.Load(), time.Now()
+		measure()
+		return float64(got.n.Load()-n0) * bulkSize / 1e6 / time.Since(t0).Seconds()
+	}
 	time.Sleep(o.warm)
-	n0, t0 := got.n.Load(), time.Now()
-	s := pingFor(p, bulkLonger*o.dur, o.warm)
-	s["bulk_mb_s"] = float64(got.n.Load()-n0) * (1 << 20) / 1e6 / time.Since(t0).Seconds()
+	alone := rate(func() { time.Sleep(o.dur) })
+	var s sample
+	beside := rate(func() { s = pingFor(p, bulkLonger*o.dur, o.warm) })
+	s["bulk_mb_s"], s["alone_mb_s"], s["kept"] = beside, alone, beside/alone
 	stop.Store(true)
 	p.close()
 	wg.Wait()

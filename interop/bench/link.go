@@ -2,10 +2,14 @@ package main
 
 import (
 	"math/rand/v2"
+	"net"
 	"runtime"
 	"sync/atomic"
 	"time"
 
+	"github.com/ethereum/go-ethereum/p2p/enode"
+
+	"github.com/sennit-net/sennit/internal/shape"
 	"github.com/sennit-net/sennit/interop/stack"
 )
 
@@ -17,22 +21,42 @@ type proto struct {
 	name             string
 	overload         stack.Overload
 	inbox            int
+	weight           int
 	dialer, listener func(*stack.End) error
 }
 
 // pair is a link between two fresh nodes of one stack.
 type pair struct {
 	*stack.Link
-	dialer, listener *stack.Host
+	wire *shape.Proxy // what the link passes, nil if nothing
+	stop func()       // ends the link and both nodes
 }
 
-// newPair starts two nodes and connects them.
-func newPair(v variant, protos ...proto) (*pair, error) {
+// linker connects two fresh nodes whose protocols these are. The dialer goes by way of what wire returns for the
+// listener's address.
+type linker func(v variant, wire wiring, protos []proto) (*pair, error)
+
+// wiring puts something between the ends of a link: it returns a proxy for an address, or nil to connect directly.
+type wiring func(addr *net.TCPAddr) (*shape.Proxy, error)
+
+// direct is no wiring at all.
+func direct(*net.TCPAddr) (*shape.Proxy, error) { return nil, nil }
+
+// through returns the wiring that has both directions shaped alike.
+func through(d shape.Direction) wiring {
+	return func(addr *net.TCPAddr) (*shape.Proxy, error) { return shape.Listen(addr.String(), d, d) }
+}
+
+// newPair starts two nodes of a variant and connects them directly.
+func newPair(v variant, protos ...proto) (*pair, error) { return v.link(v, direct, protos) }
+
+// linkStack is the linker of a stack of devp2p.
+func linkStack(v variant, wire wiring, protos []proto) (*pair, error) {
 	side := func(serve func(proto) func(*stack.End) error, noListen bool) (*stack.Host, error) {
 		var ps []stack.Serving
 		for _, p := range protos {
 			ps = append(ps, stack.Serving{
-				Protocol: stack.Protocol{Name: p.name, Version: 1, Length: 4, Overload: p.overload, InboxBytes: p.inbox},
+				Protocol: stack.Protocol{Name: p.name, Version: 1, Length: 4, Overload: p.overload, InboxBytes: p.inbox, Weight: p.weight},
 				Serve:    serve(p),
 			})
 		}
@@ -47,21 +71,47 @@ func newPair(v variant, protos ...proto) (*pair, error) {
 		l.Stop()
 		return nil, err
 	}
-	link, err := stack.Connect(d, l, len(protos), setupTime)
+	p, err := connect(d, l, wire, len(protos))
 	if err != nil {
 		d.Stop()
 		l.Stop()
 		return nil, err
 	}
-	return &pair{Link: link, dialer: d, listener: l}, nil
+	return p, nil
 }
 
-// close ends the link and both nodes. The listener goes first: it is the one that receives, so its own last write does
-// not queue behind a writer that is stuck.
-func (p *pair) close() {
-	p.listener.Close()
-	p.dialer.Close()
+// connect has d dial l by way of wire and waits until n protocols run.
+func connect(d, l *stack.Host, wire wiring, n int) (*pair, error) {
+	node := l.Self()
+	proxy, err := wire(&net.TCPAddr{IP: node.IP(), Port: node.TCP()})
+	if err != nil {
+		return nil, err
+	}
+	if proxy != nil {
+		node = enode.NewV4(node.Pubkey(), proxy.Addr().IP, proxy.Addr().Port, 0)
+	}
+	link, err := stack.ConnectAt(d, l, node, n, setupTime)
+	if err != nil {
+		closeWire(proxy)
+		return nil, err
+	}
+	return &pair{Link: link, wire: proxy, stop: func() {
+		// The listener goes first: it is the one that receives, so its own last write does not queue behind a writer
+		// that is stuck. A slow link with much on it would hold both up.
+		closeWire(proxy)
+		l.Close()
+		d.Close()
+	}}, nil
 }
+
+func closeWire(p *shape.Proxy) {
+	if p != nil {
+		p.Close()
+	}
+}
+
+// close ends the link and both nodes.
+func (p *pair) close() { p.stop() }
 
 // counter counts messages; padded so that counters of different goroutines share no cache line.
 type counter struct {

@@ -1,4 +1,4 @@
-// Bench measures go-ethereum's p2p and ours side by side: the same work on the same machine in the same run, one after
+// Bench measures go-ethereum's p2p, go-libp2p and ours side by side: the same work on the same machine in the same run, one after
 // the other, several rounds. Only the ratios mean anything beyond the machine it ran on.
 //
 //	go run ./bench                       every row, table to standard output and to ../docs/benchmarks.md
@@ -123,7 +123,7 @@ func measure(rows []row, o options, only string) ([]result, error) {
 	var results []result
 	for _, r := range rows {
 		res := result{row: r, samples: map[string][]sample{}}
-		for round := range o.rounds {
+		for round := range r.rounds(o) {
 			for _, v := range r.variants {
 				if !strings.Contains(v.name, only) {
 					continue
@@ -140,6 +140,14 @@ func measure(rows []row, o options, only string) ([]result, error) {
 		results = append(results, res)
 	}
 	return results, nil
+}
+
+// rounds returns how often a row is measured.
+func (r row) rounds(o options) int {
+	if r.most > 0 {
+		return min(o.rounds, r.most)
+	}
+	return o.rounds
 }
 
 func startProfile(path string) (stop func(), err error) {

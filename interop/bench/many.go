@@ -98,7 +98,7 @@ func handshakes(v variant, o options) (sample, error) {
 		}
 		wg.Go(func() {
 			for i := 0; !stop.Load(); i++ {
-				if err := knock(v.stack, h, keys[i%len(keys)]); err != nil {
+				if err := knock(v, h, keys[i%len(keys)]); err != nil {
 					failed <- err
 					return
 				}
@@ -124,14 +124,18 @@ func handshakes(v variant, o options) (sample, error) {
 	}, nil
 }
 
-// knock dials, shakes hands, exchanges Hellos and leaves.
-func knock(s stack.Stack, h *stack.Host, key *ecdsa.PrivateKey) error {
-	c, err := stack.DialRaw(s, h.Self(), key, setupTime)
+// knock dials, shakes hands, exchanges Hellos and leaves; for lanes/1, it leaves before the first record.
+func knock(v variant, h *stack.Host, key *ecdsa.PrivateKey) error {
+	c, err := stack.DialRaw(v.stack, h.Self(), key, setupTime)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	_, err = stack.ExchangeHello(c, stack.NewHello(key, 5, stack.Cap{Name: "knock", Version: 1}))
+	caps := []stack.Cap{{Name: "knock", Version: 1}}
+	if v.name == lanesName {
+		caps = append(caps, stack.Cap{Name: "lanes", Version: 1})
+	}
+	_, err = stack.ExchangeHello(c, stack.NewHello(key, 5, caps...))
 	var early *stack.EarlyEnd
 	if errors.As(err, &early) {
 		return fmt.Errorf("the node refused a dialer: %w", err)

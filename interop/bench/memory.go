@@ -78,7 +78,7 @@ func newCrowd(v variant, n int, keepEnds bool) (*crowd, error) {
 		{Name: "one", Version: 1, Length: 4, Run: first}, {Name: "two", Version: 1, Length: 4, Run: serve}}}); err != nil {
 		return nil, err
 	}
-	if err = c.startChild(n); err == nil {
+	if err = c.startChild(v, n); err == nil {
 		c.before = readMemory()
 		if err = c.ask("dial"); err == nil {
 			err = c.up.reach(2*n, "protocols came up")
@@ -111,12 +111,16 @@ func (c *counter) reach(n int, what string) error {
 	return nil
 }
 
-func (c *crowd) startChild(n int) error {
+func (c *crowd) startChild(v variant, n int) error {
 	exe, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	c.child = exec.Command(exe, "-child", fmt.Sprintf("%d %s", n, c.node.Self().URLv4()))
+	kind := childBare
+	if v.name == lanesName {
+		kind = childLanes
+	}
+	c.child = exec.Command(exe, "-child", fmt.Sprintf("%d %s %s", n, kind, c.node.Self().URLv4()))
 	c.child.Stderr = os.Stderr
 	if c.stdin, err = c.child.StdinPipe(); err != nil {
 		return err

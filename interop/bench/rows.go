@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/sennit-net/sennit/interop/stack"
 )
@@ -24,150 +23,99 @@ func (s sample) String() string {
 // variant is one of the things a row compares.
 type variant struct {
 	name     string
-	stack    stack.Stack
+	stack    stack.Stack // nil if the stack is none of devp2p
+	link     linker
 	overload stack.Overload
 }
+
+// Names of variants.
+const (
+	gethName   = "go-ethereum"
+	libp2pName = "go-libp2p"
+	oursName   = "sennit"       // classic RLPx
+	lanesName  = "sennit lanes" // lanes/1
+)
+
+func geth() variant   { return variant{name: gethName, stack: stack.Geth{}, link: linkStack} }
+func libp2p() variant { return variant{name: libp2pName, link: linkLibp2p} }
+func lanes() variant {
+	return variant{name: lanesName, stack: stack.Sennit{Lanes: true}, link: linkStack}
+}
+
+// ours is classic Sennit with a policy; more goes into its name.
+func ours(more string, o stack.Overload) variant {
+	return variant{name: oursName + more, stack: stack.Sennit{}, link: linkStack, overload: o}
+}
+
+// devp2p are the variants of rows that ask for devp2p.
+func devp2p() []variant { return []variant{geth(), ours("", stack.Overload{}), lanes()} }
+
+// all are the variants of rows that every stack can do.
+func all() []variant { return slices.Insert(devp2p(), 1, libp2p()) }
 
 // row is one kind of work.
 type row struct {
 	id, title string
 	variants  []variant
 	run       func(variant, options) (sample, error)
-	lines     []line
+	most      int // samples at most, where more would show the same; 0 is no limit
+
+	classic []line // its lines in the table of classic links
+	lanes   []line // its lines in the table of lanes/1
 }
 
-// line is one line of the table: a metric of the reference beside one of ours.
+// line is one line of a table: a metric of every column's variant.
 type line struct {
 	metric, label string
-	ours          string // variant of ours; "" is plain
+	own           string // the variant in the column of classic Sennit; "" is oursName
 	goal          string
-	met           func(ours, ratio sample) bool // of medians; nil: no goal
+	met           func(judge) bool // nil: no goal
 }
 
-const (
-	refName  = "go-ethereum"
-	oursName = "sennit"
-	waitFor  = 500 * time.Millisecond // OverloadWait of row "wait"
-)
-
-func both() []variant {
-	return []variant{{name: refName, stack: stack.Geth{}}, {name: oursName, stack: stack.Sennit{}}}
+// judge is what a goal is judged by: medians of a row's variants, and what the rounds' own ratios have as their median.
+type judge struct {
+	result
+	others map[string]result // the other rows that were measured, by id
+	own    string            // the line's variant of classic Sennit
 }
 
-func policies() []variant {
-	v := []variant{{name: refName, stack: stack.Geth{}}}
-	for _, p := range []struct {
-		name   string
-		policy stack.Policy
-	}{{"drop newest", stack.PolicyDropNewest}, {"drop oldest", stack.PolicyDropOldest}, {"stop", stack.PolicyStop}} {
-		v = append(v, variant{oursName + " " + p.name, stack.Sennit{}, stack.Overload{Policy: p.policy}})
-	}
-	return v
+// value returns the median of a metric of a variant.
+func (j judge) value(variant, metric string) float64 { return at(j.median(variant), metric) }
+
+// ratio returns the median of what a variant makes of another in the same round.
+func (j judge) ratio(variant, to, metric string) float64 { return at(j.ratios(variant, to), metric) }
+
+// timesRef asks for at least x times go-ethereum on a classic link.
+func timesRef(metric string, x float64) func(judge) bool {
+	return func(j judge) bool { return j.ratio(j.own, gethName, metric) >= x }
 }
 
-// timesRef asks for at least x times the reference.
-func timesRef(metric string, x float64) func(ours, ratio sample) bool {
-	return func(_, ratio sample) bool { return ratio[metric] >= x }
+// timesRefAtMost asks for at most x times go-ethereum on a classic link.
+func timesRefAtMost(metric string, x float64) func(judge) bool {
+	return func(j judge) bool { return j.ratio(j.own, gethName, metric) <= x }
 }
 
-// timesRefAtMost asks for at most x times the reference.
-func timesRefAtMost(metric string, x float64) func(ours, ratio sample) bool {
-	return func(_, ratio sample) bool { return ratio[metric] <= x }
+// atLeast asks for at least x on a classic link.
+func atLeast(metric string, x float64) func(judge) bool {
+	return func(j judge) bool { return j.value(j.own, metric) >= x }
 }
 
-// atMost asks for at most x.
-func atMost(metric string, x float64) func(ours, ratio sample) bool {
-	return func(ours, _ sample) bool { return ours[metric] <= x }
+// atMost asks for at most x on a classic link.
+func atMost(metric string, x float64) func(judge) bool {
+	return func(j judge) bool { return j.value(j.own, metric) <= x }
 }
 
-// rows returns the whole table.
+// lanesAtMost asks for at most x on a link of lanes.
+func lanesAtMost(metric string, x float64) func(judge) bool {
+	return func(j judge) bool { return j.value(lanesName, metric) <= x }
+}
+
+// lanesAtLeast asks for at least x on a link of lanes.
+func lanesAtLeast(metric string, x float64) func(judge) bool {
+	return func(j judge) bool { return j.value(lanesName, metric) >= x }
+}
+
+// rows returns everything there is to measure, in the tables' order.
 func rows() []row {
-	return slices.Concat(throughputRows(), latencyRows(), overloadRows(), manyPeerRows(), memoryRows())
-}
-
-func throughputRows() []row {
-	floors := []line{
-		{metric: "floor_us", label: "us of CPU for MAC and cipher alone"},
-		{metric: "floor", label: "MAC and cipher, of all CPU"},
-	}
-	cost := append([]line{{metric: "allocs", label: "allocations per message, both ends"}, {metric: "cpu_us", label: "us of CPU per message, both ends"}}, floors...)
-	goal := func(x float64, more ...line) []line {
-		return append([]line{{metric: "msg_s", label: "messages/s", goal: fmt.Sprintf("at least %.1f times", x), met: timesRef("msg_s", x)}}, more...)
-	}
-	small := []line{{metric: "allocs", label: "allocations per message, both ends", goal: "0 once warm", met: atMost("allocs", 0.01)}, cost[1], floors[0], floors[1]}
-	return []row{
-		{"small", "64 B messages one way, one protocol, one writer", both(), oneWay(64, 1, 1), goal(3.3, small...)},
-		{"small6", "64 B messages, 3 protocols with 2 writers each", both(), oneWay(64, 3, 2), goal(3.4, cost...)},
-		{"kib", "1 KiB messages one way", both(), oneWay(1<<10, 1, 1), goal(2.5, cost...)},
-		{"mib", "1 MiB messages one way, incompressible", both(), oneWay(1<<20, 1, 1), []line{
-			{metric: "mb_s", label: "MB/s"},
-			{metric: "keccak", label: "of the speed of Keccak-256 alone", goal: "at least 0.92", met: func(ours, _ sample) bool { return ours["keccak"] >= 0.92 }},
-			{metric: "keccak_mb_s", label: "Keccak-256 alone, MB/s"},
-			floors[1],
-		}},
-	}
-}
-
-func latencyRows() []row {
-	return []row{
-		{"ping", "ping-pong 64 B, idle link", both(), pingIdle, []line{
-			{metric: "p50_us", label: "p50, us", goal: "no slower (1.05)", met: timesRefAtMost("p50_us", 1.05)},
-			{metric: "p99_us", label: "p99, us", goal: "no slower (1.05)", met: timesRefAtMost("p99_us", 1.05)},
-		}},
-		{"bulk", "ping-pong 64 B beside 1 MiB bulk of another protocol", both(), pingBesideBulk, []line{
-			{metric: "p50_us", label: "p50, us", goal: "no slower", met: timesRefAtMost("p50_us", 1)},
-			{metric: "p99_us", label: "p99, us", goal: "at most 0.35", met: timesRefAtMost("p99_us", 0.35)},
-			{metric: "bulk_mb_s", label: "bulk, MB/s", goal: "no slower (0.95)", met: timesRef("bulk_mb_s", 0.95)},
-		}},
-	}
-}
-
-func overloadRows() []row {
-	var lines []line
-	for _, v := range policies()[1:] {
-		lines = append(lines,
-			line{metric: "p99_us", label: "p99, us: " + v.name, ours: v.name, goal: "at most max(1 ms, 2 x idle)",
-				met: func(ours, _ sample) bool {
-					return ours["trips"] > 0 && ours["p99_us"] <= max(1000, 2*ours["idle_p99_us"])
-				}},
-			line{metric: "trips", label: "round trips: " + v.name, ours: v.name})
-	}
-	wait := variant{fmt.Sprintf("%s wait %v", oursName, waitFor), stack.Sennit{}, stack.Overload{Policy: stack.PolicyWait, Wait: waitFor}}
-	limit := float64((waitFor + 50*time.Millisecond).Milliseconds())
-	return []row{
-		{"sleeper", "ping-pong beside a protocol that sleeps 20 ms per 1 KiB message while flooded, inbox 4 MiB", policies(), pingBesideSleeper, lines},
-		{"wait", fmt.Sprintf("the same, policy Wait(%v)", waitFor), []variant{{name: refName, stack: stack.Geth{}}, wait}, pingBesideSleeper, []line{
-			{metric: "stall_ms", label: "held up in all, ms", ours: wait.name, goal: fmt.Sprintf("at most %.0f", limit), met: atMost("stall_ms", limit)},
-			{metric: "alive", label: "round trips at the end (1: yes)", ours: wait.name, goal: "the link lives", met: func(ours, _ sample) bool { return ours["alive"] == 1 }},
-			{metric: "stopped", label: "slow protocol was stopped (1: yes)", ours: wait.name, goal: "stopped", met: func(ours, _ sample) bool { return ours["stopped"] == 1 }},
-		}},
-	}
-}
-
-func manyPeerRows() []row {
-	return []row{
-		{"fanout", fmt.Sprintf("256 B to %d peers, one after the other", fanoutPeers), both(), fanout, []line{
-			{metric: "msg_s", label: "deliveries/s", goal: "at least 1.8 times", met: timesRef("msg_s", 1.8)},
-			{metric: "cpu_us", label: "us of CPU per delivery, both ends"},
-		}},
-		{"handshake", fmt.Sprintf("inbound handshakes (RLPx and Hello), %d dialers", handshakeDialers), both(), handshakes, []line{
-			{metric: "hs_s", label: "handshakes/s", goal: "at least 1.15 times", met: timesRef("hs_s", 1.15)},
-			{metric: "cpu_us", label: "us of CPU per handshake, both ends"},
-		}},
-	}
-}
-
-func memoryRows() []row {
-	return []row{
-		{"idle", fmt.Sprintf("idle peer with 2 protocols, server side, of %d", idlePeers), both(), idleCost, []line{
-			{metric: "kib", label: "KiB of heap and stack per peer", goal: "at most 15", met: atMost("kib", 15)},
-			{metric: "heap_kib", label: "of it heap, KiB"},
-			{metric: "stack_kib", label: "of it stack, KiB"},
-			{metric: "goroutines", label: "goroutines per peer", goal: "at most 3", met: atMost("goroutines", 3.05)},
-		}},
-		{"kept", "heap kept per link after one 1 MiB message, above idle", both(), heapKept, []line{
-			{metric: "in_kib", label: "KiB, received", goal: "at most 64", met: atMost("in_kib", 64)},
-			{metric: "out_kib", label: "KiB, received and sent", goal: "at most 64", met: atMost("out_kib", 64)},
-		}},
-	}
+	return slices.Concat(throughputRows(), latencyRows(), overloadRows(), linkRows(), manyPeerRows(), memoryRows())
 }

@@ -15,11 +15,7 @@ import (
 // oneWay measures messages of one size sent one way as fast as they go.
 func oneWay(size, protos, writers int) func(variant, options) (sample, error) {
 	return func(v variant, o options) (sample, error) {
-		s := sample{}
-		if size >= 1<<20 {
-			s["keccak_mb_s"] = keccakSpeed(o.dur / 4)
-		}
-		least, err := floor(size, o.dur/4)
+		s, err := floors(v, size, o.dur/4)
 		if err != nil {
 			return nil, err
 		}
@@ -61,12 +57,28 @@ func oneWay(size, protos, writers int) func(variant, options) (sample, error) {
 		s["mb_s"] = s["msg_s"] * float64(size) / 1e6
 		s["allocs"] = float64(m1.mallocs-m0.mallocs) / n
 		s["cpu_us"] = (m1.cpu - m0.cpu).Seconds() * 1e6 / n
-		s["floor_us"], s["floor"] = least, least/s["cpu_us"]
-		if k := s["keccak_mb_s"]; k > 0 {
+		if least, ok := s["floor_us"]; ok {
+			s["floor"] = least / s["cpu_us"]
+		}
+		if k, ok := s["keccak_mb_s"]; ok {
 			s["keccak"] = s["mb_s"] / k
 		}
 		return s, nil
 	}
+}
+
+// floors measures what bounds messages of that size on a classic link; nothing for other links.
+func floors(v variant, size int, d time.Duration) (sample, error) {
+	s := sample{}
+	if v.stack == nil || v.name == lanesName {
+		return s, nil
+	}
+	if size >= 1<<20 {
+		s["keccak_mb_s"] = keccakSpeed(d)
+	}
+	var err error
+	s["floor_us"], err = floor(size, d)
+	return s, err
 }
 
 // write sends the payload again and again until told to stop or the link ends.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ethereum/go-ethereum/crypto"
+	"github.com/ethereum/go-ethereum/p2p/enode"
 )
 
 // endQueue is how many protocol ends may wait in a Host for somebody to ask for them: more than any run here starts.
@@ -128,7 +129,12 @@ type Link struct {
 
 // Connect makes dialer dial listener and waits until n protocols run on both sides.
 func Connect(dialer, listener *Host, n int, timeout time.Duration) (*Link, error) {
-	dialer.AddPeer(listener.Self())
+	return ConnectAt(dialer, listener, listener.Self(), n, timeout)
+}
+
+// ConnectAt is [Connect] for a listener that is reached as node: its identity at another address, that of a proxy say.
+func ConnectAt(dialer, listener *Host, node *enode.Node, n int, timeout time.Duration) (*Link, error) {
+	dialer.AddPeer(node)
 	d, err := dialer.Ends(n, timeout)
 	if err != nil {
 		return nil, err

@@ -13,10 +13,18 @@ import (
 )
 
 // Sennit is the p2p of this repository.
-type Sennit struct{}
+type Sennit struct {
+	// Lanes has its nodes offer lanes/1, as they do when nobody says otherwise; without it every link is classic RLPx.
+	Lanes bool
+}
 
-// Name returns "sennit".
-func (Sennit) Name() string { return "sennit" }
+// Name returns "sennit" or "sennit lanes".
+func (s Sennit) Name() string {
+	if s.Lanes {
+		return "sennit lanes"
+	}
+	return "sennit"
+}
 
 // NewConn wraps fd in our rlpx.Conn.
 func (Sennit) NewConn(fd net.Conn, dialDest *ecdsa.PublicKey) Conn { return rlpx.NewConn(fd, dialDest) }
@@ -25,10 +33,11 @@ func (Sennit) NewConn(fd net.Conn, dialDest *ecdsa.PublicKey) Conn { return rlpx
 func (Sennit) Reason(r uint8) error { return p2p.DiscReason(r) }
 
 // Start starts a p2p.Server of ours.
-func (Sennit) Start(c Config) (Node, error) {
+func (s Sennit) Start(c Config) (Node, error) {
 	cfg := p2p.Config{
 		PrivateKey: c.Key, Name: c.Name, MaxPeers: maxPeers(c), MaxPendingPeers: c.MaxInHand, NoDiscovery: true,
 		StaticNodes: c.Static, EnableMsgEvents: c.MsgEvents, Logger: log.NewLogger(log.DiscardHandler()),
+		NoLanes: !s.Lanes,
 	}
 	if !c.NoListen {
 		cfg.ListenAddr = "127.0.0.1:0"
@@ -36,7 +45,7 @@ func (Sennit) Start(c Config) (Node, error) {
 	for _, p := range c.Protocols {
 		cfg.Protocols = append(cfg.Protocols, p2p.Protocol{
 			Name: p.Name, Version: p.Version, Length: p.Length,
-			Overload: sennitPolicy(p.Overload), InboxBytes: p.InboxBytes,
+			Overload: sennitPolicy(p.Overload), InboxBytes: p.InboxBytes, Weight: p.Weight,
 			Run: func(peer *p2p.Peer, rw p2p.MsgReadWriter) error { return p.Run(sennitPeer{peer}, sennitRW{rw}) },
 		})
 	}

@@ -47,6 +47,8 @@ type Protocol struct {
 	// What a full inbox does, for stacks that have one; others ignore it.
 	Overload   Overload
 	InboxBytes int
+	// Weight is the protocol's share of a busy link, for stacks that have such shares; 0 is 1.
+	Weight int
 }
 
 // Policy names what happens to a message whose protocol's inbox is full.

@@ -70,6 +70,10 @@ type Conn struct {
 	opener   *frame.Opener
 	sealer   *frame.Sealer
 
+	// Static after the handshake, gone after Binding.
+	ephemeral [secretSize]byte
+	packets   hash.Hash // nil if secrets have been injected
+
 	// Used by reader and writer.
 	snappy atomic.Bool
 
@@ -106,6 +110,10 @@ type Secrets struct {
 	AES, MAC              []byte    // AES-256 keys of cipher and MAC, 32 bytes each
 	EgressMAC, IngressMAC hash.Hash // running Keccak-256 states of the MACs of sent and of received frames
 	remote                *ecdsa.PublicKey
+
+	// What Binding returns.
+	ephemeral [secretSize]byte
+	packets   hash.Hash
 }
 
 // InitWithSecrets injects the secrets of a connection as if a handshake had been done. It panics if there are secrets
@@ -126,6 +134,7 @@ func (c *Conn) install(sec Secrets) error {
 		return err
 	}
 	c.opener, c.sealer = opener, sealer
+	c.ephemeral, c.packets = sec.ephemeral, sec.packets
 	return nil
 }
 
@@ -173,6 +182,20 @@ func (c *Conn) Detach() Session {
 	c.detached, c.opener, c.sealer = true, nil, nil
 	c.in, c.plain, c.out = input{}, nil, nil
 	return s
+}
+
+// Binding returns what another framing on this connection can derive its keys from, so that they belong to this handshake
+// and no other: the RLPx ephemeral key, 32 bytes, and a SHA-256 state that has been fed with the auth and the ack packet as
+// they were on the wire, for the caller to add what came after them. It may be called once, after a handshake and not
+// beside one; else, and with injected secrets, ok is false.
+func (c *Conn) Binding() (ephemeral []byte, packets hash.Hash, ok bool) {
+	if c.packets == nil {
+		return nil, nil, false
+	}
+	ephemeral, packets = slices.Clone(c.ephemeral[:]), c.packets
+	clear(c.ephemeral[:])
+	c.packets = nil
+	return ephemeral, packets, true
 }
 
 // usable returns the reason why messages cannot be exchanged, if there is one.

@@ -3,6 +3,7 @@ package rlpx
 import (
 	"crypto/ecdsa"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/subtle"
 
 	"github.com/ethereum/go-ethereum/crypto"
@@ -12,9 +13,9 @@ import (
 // Handshake exchanges keys with the remote and returns its static public key: dialDest for an initiator, for a recipient
 // the key that the remote proved to own. Prv is the local static key. Frames can be read and written afterwards.
 //
-// It sends and receives exactly one packet; see DelayAck for when. It sets no deadline, which is the caller's to do. An error, [ErrHandshake],
-// [ErrBadKey], [ErrHandshakeDone], [ErrDetached] or one of the network connection, leaves the Conn without secrets and
-// fit only to be closed.
+// It sends and receives exactly one packet; see DelayAck for when. It sets no deadline, which is the caller's to do. An
+// error, [ErrHandshake], [ErrBadKey], [ErrHandshakeDone], [ErrDetached] or one of the network connection, leaves the Conn
+// without secrets and fit only to be closed.
 func (c *Conn) Handshake(prv *ecdsa.PrivateKey) (*ecdsa.PublicKey, error) {
 	if c.detached {
 		return nil, ErrDetached
@@ -199,7 +200,9 @@ type exchange struct {
 // initiatorSecrets derives the secrets as the initiator sees them.
 func (x *exchange) initiatorSecrets() Secrets {
 	shared := crypto.Keccak256(x.shared[:], crypto.Keccak256(x.recipientNonce[:], x.initiatorNonce[:]))
-	sec := Secrets{AES: crypto.Keccak256(x.shared[:], shared)}
+	sec := Secrets{AES: crypto.Keccak256(x.shared[:], shared), ephemeral: x.shared, packets: sha256.New()}
+	sec.packets.Write(x.auth)
+	sec.packets.Write(x.ack)
 	sec.MAC = crypto.Keccak256(x.shared[:], sec.AES)
 
 	mac := [secretSize]byte(sec.MAC)

@@ -14,8 +14,20 @@ import (
 	"github.com/sennit-net/sennit/protocols/bzz/store"
 )
 
-// DefaultNetworkID is the network that Swarm 0.3 was run as.
-const DefaultNetworkID = 3
+// The networks that Swarm was run as.
+const (
+	DefaultNetworkID      = 3 // of Swarm 0.3
+	DefaultLaterNetworkID = 4 // of Swarm 0.5
+)
+
+// Dialects is a set of protocol families. The zero value stands for all of them.
+type Dialects uint8
+
+// The dialects. Which of them two nodes speak follows from the versions that both have of bzz, the later first.
+const (
+	Early Dialects = 1 << iota // of Swarm 0.3.15: bzz/8, hive/8, stream/8
+	Later                      // of Swarm 0.5.3 to 0.5.8: bzz/14, hive/11, bzz-stream/8, bzz-retrieve/2
+)
 
 // Config says what a node is. Overlay and Store have to be set.
 type Config struct {
@@ -24,6 +36,13 @@ type Config struct {
 
 	// NetworkID tells networks apart: nodes with another one refuse each other. 0 means [DefaultNetworkID].
 	NetworkID uint64
+
+	// LaterNetworkID is the same for peers of the later dialect. 0 means [DefaultLaterNetworkID].
+	LaterNetworkID uint64
+
+	// Dialects says which protocol families the node speaks; zero means all. A node that speaks both belongs to both
+	// networks, and chunks go from one to the other through it.
+	Dialects Dialects
 
 	// Store is where chunks are kept: those put here, those fetched, and those synced.
 	Store Store
@@ -120,6 +139,8 @@ func (c *Config) check() error {
 		return errors.New("bzz: Config.Store is not set")
 	case c.Overlay == chunk.Address{}:
 		return errors.New("bzz: Config.Overlay is not set")
+	case c.Dialects > Early|Later:
+		return errors.New("bzz: Config.Dialects has a dialect that does not exist")
 	case c.SyncDelay < 0, c.SearchTimeout < 0, c.SendQueue < 0:
 		return errors.New("bzz: a time or size in Config is negative")
 	}
@@ -130,6 +151,12 @@ func (c *Config) check() error {
 func (c Config) withDefaults() Config {
 	if c.NetworkID == 0 {
 		c.NetworkID = DefaultNetworkID
+	}
+	if c.LaterNetworkID == 0 {
+		c.LaterNetworkID = DefaultLaterNetworkID
+	}
+	if c.Dialects == 0 {
+		c.Dialects = Early | Later
 	}
 	if c.SyncDelay == 0 {
 		c.SyncDelay = defaultSyncDelay

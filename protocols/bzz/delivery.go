@@ -23,29 +23,34 @@ func (s *session) handleDelivery(code uint64, payload []byte) error {
 	if err != nil {
 		return err
 	}
+	return s.receive(m.Addr, m.Data)
+}
+
+// receive takes a chunk in, whichever message it has come with.
+func (s *session) receive(addr chunk.Address, data []byte) error {
 	n := s.node
 	s.mu.Lock()
-	wanted := len(s.wanted[m.Addr]) > 0
+	wanted := len(s.wanted[addr]) > 0
 	s.mu.Unlock()
 	n.mu.Lock()
-	sought := n.searches[m.Addr] != nil
+	sought := n.searches[addr] != nil
 	n.mu.Unlock()
 	if !wanted && !sought {
 		n.counts.unsolicited.Add(1)
 		return nil
 	}
-	c, err := chunk.Verify(m.Addr, bytes.Clone(m.Data))
+	c, err := chunk.Verify(addr, bytes.Clone(data))
 	if err != nil {
 		n.counts.invalid.Add(1)
 		return fmt.Errorf("bzz: delivery: %w", err)
 	}
 	if _, err := n.cfg.Store.Put(s.ctx, c); err != nil {
-		n.log.Warn("a chunk from the network cannot be kept", "address", m.Addr, "err", err)
+		n.log.Warn("a chunk from the network cannot be kept", "address", addr, "err", err)
 	}
 	n.counts.received.Add(1)
 	n.finish(c)
 	if wanted {
-		return s.arrived(m.Addr)
+		return s.arrived(addr)
 	}
 	return nil
 }

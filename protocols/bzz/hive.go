@@ -33,7 +33,7 @@ func (s *session) runHive(rw p2p.MsgReadWriter) error {
 	s.node.spawn(func() { s.failed(s.hive.run(s.ctx, rw, nil)) })
 	s.node.enter(s)
 	defer s.node.exit(s)
-	var in input
+	in := input{later: s.later}
 	for {
 		msg, err := rw.ReadMsg()
 		if err != nil {
@@ -111,11 +111,11 @@ func (n *Node) tellDepthLocked() (letters []letter) {
 	return letters
 }
 
-// tellLocked tells the peers other than s of addresses: each of those that are as near to it as its own depth asks for, or
+// tellLocked tells the peers other than s of addresses that s has brought, if they speak its dialect: each of those that are as near to it as its own depth asks for, or
 // nearer to us than it is, and none twice.
 func (n *Node) tellLocked(s *session, addrs []wire.PeerAddr) (letters []letter) {
 	for _, x := range n.neighbour {
-		if x == s {
+		if x == s || x.later != s.later {
 			continue
 		}
 		their := x.remote.Addr.Overlay
@@ -132,7 +132,7 @@ func (n *Node) tellLocked(s *session, addrs []wire.PeerAddr) (letters []letter) 
 			}
 		}
 		if len(news) > 0 {
-			letters = append(letters, letter{x, wire.Peers{Addrs: news}})
+			letters = append(letters, letter{x, x.peers(news)})
 		}
 	}
 	return letters
@@ -150,31 +150,49 @@ func (s *session) noteLocked(a chunk.Address) bool {
 	return true
 }
 
+// peers returns the message that tells a peer of addresses.
+func (s *session) peers(addrs []wire.PeerAddr) wire.Message {
+	if s.later {
+		return wire.LaterPeers{Addrs: addrs}
+	}
+	return wire.Peers{Addrs: addrs}
+}
+
+// parsePeers parses such a message.
+func (s *session) parsePeers(payload []byte) ([]wire.PeerAddr, error) {
+	if s.later {
+		m, err := wire.ParseLaterPeers(payload)
+		return m.Addrs, err
+	}
+	m, err := wire.ParsePeers(payload)
+	return m.Addrs, err
+}
+
 // handlePeers takes addresses in, and hands them on to those they concern, as long as there are not too many of them.
 func (s *session) handlePeers(payload []byte) error {
-	m, err := wire.ParsePeers(payload)
+	addrs, err := s.parsePeers(payload)
 	if err != nil {
 		return err
 	}
 	n := s.node
-	for i := range m.Addrs {
-		if m.Addrs[i].Overlay == n.cfg.Overlay {
+	for i := range addrs {
+		if addrs[i].Overlay == n.cfg.Overlay {
 			return errOwnAddress
 		}
-		m.Addrs[i].Underlay = bytes.Clone(m.Addrs[i].Underlay)
+		addrs[i].Underlay, addrs[i].Caps = bytes.Clone(addrs[i].Underlay), bytes.Clone(addrs[i].Caps)
 	}
-	tell := len(m.Addrs)
+	tell := len(addrs)
 	for tell > 0 && !s.tellers.AllowN(time.Now(), tell) {
 		tell /= 2
 	}
-	n.counts.addresses.Add(uint64(len(m.Addrs)))
-	n.counts.untold.Add(uint64(len(m.Addrs) - tell))
+	n.counts.addresses.Add(uint64(len(addrs)))
+	n.counts.untold.Add(uint64(len(addrs) - tell))
 	n.mu.Lock()
-	for _, a := range m.Addrs {
+	for _, a := range addrs {
 		s.noteLocked(a.Overlay)
 		n.table.Learn(a)
 	}
-	letters := n.tellLocked(s, m.Addrs[:tell])
+	letters := n.tellLocked(s, addrs[:tell])
 	n.mu.Unlock()
 	post(letters)
 	return nil
@@ -195,7 +213,7 @@ func (s *session) handleSubPeers(payload []byte) error {
 		their := s.remote.Addr.Overlay
 		for _, x := range n.neighbour {
 			a := x.remote.Addr
-			if x == s || x.remote.Light || their.PO(a.Overlay) < their.PO(n.cfg.Overlay) || a.Overlay == their {
+			if x == s || x.later != s.later || x.remote.Light || their.PO(a.Overlay) < their.PO(n.cfg.Overlay) || a.Overlay == their {
 				continue
 			}
 			if s.noteLocked(a.Overlay) {
@@ -207,5 +225,5 @@ func (s *session) handleSubPeers(payload []byte) error {
 	if len(known) == 0 {
 		return nil
 	}
-	return s.hive.push(wire.PriorityLow, wire.Peers{Addrs: known})
+	return s.hive.push(wire.PriorityLow, s.peers(known))
 }

@@ -99,10 +99,21 @@ func (p *peerNode) awaitChunk(t *testing.T, addr chunk.Address) {
 	}
 }
 
-func quietNode(c *Config) { c.NoDial, c.NoSync = true, true }
+// eachDialect runs a test with nodes of either dialect.
+func eachDialect(t *testing.T, f func(t *testing.T, dialect func(*Config))) {
+	for name, d := range map[string]Dialects{"early": Early, "later": Later} {
+		t.Run(name, func(t *testing.T) { f(t, func(c *Config) { c.Dialects = d }) })
+	}
+}
 
-func TestAFileIsFetchedOverANodeInBetween(t *testing.T) {
-	a, b, c := startPeer(t, quietNode), startPeer(t, quietNode), startPeer(t, quietNode)
+func TestAFileIsFetchedOverANodeInBetween(t *testing.T) { eachDialect(t, testFileOverNode) }
+
+func testFileOverNode(t *testing.T, dialect func(*Config)) {
+	quiet := func(c *Config) {
+		dialect(c)
+		c.NoDial, c.NoSync = true, true
+	}
+	a, b, c := startPeer(t, quiet), startPeer(t, quiet), startPeer(t, quiet)
 	a.join(t, b)
 	b.join(t, c)
 	content := make([]byte, 2_000_000)
@@ -128,8 +139,10 @@ func TestAFileIsFetchedOverANodeInBetween(t *testing.T) {
 	}
 }
 
-func TestNodesMeetThroughOneTheyBothKnowAndSync(t *testing.T) {
-	a, b, c := startPeer(t, nil), startPeer(t, nil), startPeer(t, nil)
+func TestNodesMeetThroughOneTheyBothKnowAndSync(t *testing.T) { eachDialect(t, testMeetAndSync) }
+
+func testMeetAndSync(t *testing.T, dialect func(*Config)) {
+	a, b, c := startPeer(t, dialect), startPeer(t, dialect), startPeer(t, dialect)
 	a.join(t, b)
 	c.join(t, b)
 	a.awaitPeer(t, c) // whichever of them has dialed
@@ -144,8 +157,13 @@ func TestNodesMeetThroughOneTheyBothKnowAndSync(t *testing.T) {
 	}
 }
 
-func TestALightNodeFetchesAndIsAskedForNothing(t *testing.T) {
-	full, light := startPeer(t, nil), startPeer(t, func(c *Config) { c.Light = true })
+func TestALightNodeFetchesAndIsAskedForNothing(t *testing.T) { eachDialect(t, testLight) }
+
+func testLight(t *testing.T, dialect func(*Config)) {
+	full, light := startPeer(t, dialect), startPeer(t, func(c *Config) {
+		dialect(c)
+		c.Light = true
+	})
 	put(t, full.Node, someChunk(1))
 	put(t, light.Node, someChunk(2))
 	light.join(t, full)
@@ -162,8 +180,13 @@ func TestALightNodeFetchesAndIsAskedForNothing(t *testing.T) {
 	}
 }
 
-func TestNetworksDoNotMix(t *testing.T) {
-	a, b := startPeer(t, nil), startPeer(t, func(c *Config) { c.NetworkID = 4 })
+func TestNetworksDoNotMix(t *testing.T) { eachDialect(t, testNetworks) }
+
+func testNetworks(t *testing.T, dialect func(*Config)) {
+	a, b := startPeer(t, dialect), startPeer(t, func(c *Config) {
+		dialect(c)
+		c.NetworkID, c.LaterNetworkID = 7, 7
+	})
 	a.server.AddPeer(b.server.Self())
 	timeout := time.After(patience)
 	for {
@@ -175,5 +198,29 @@ func TestNetworksDoNotMix(t *testing.T) {
 		case <-timeout:
 			t.Fatal("the link does not end")
 		}
+	}
+}
+
+// A node of both dialects speaks the later one with its like, and joins the networks.
+func TestChunksGoFromOneNetworkToTheOther(t *testing.T) {
+	early := startPeer(t, func(c *Config) { c.Dialects = Early })
+	both, alike := startPeer(t, nil), startPeer(t, nil)
+	later := startPeer(t, func(c *Config) { c.Dialects = Later })
+	early.join(t, both)
+	both.join(t, alike)
+	alike.join(t, later)
+	for i, p := range []*peerNode{early, later} {
+		put(t, p.Node, someChunk(i))
+	}
+	for _, p := range []*peerNode{early, both, alike, later} {
+		for i := range 2 {
+			p.awaitChunk(t, someChunk(i).Address())
+		}
+	}
+	if info, ok := both.peerInfo(alike.server.Self().ID()); !ok || !info.Later {
+		t.Errorf("%+v", info)
+	}
+	if info, ok := both.peerInfo(early.server.Self().ID()); !ok || info.Later {
+		t.Errorf("%+v", info)
 	}
 }

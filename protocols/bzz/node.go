@@ -23,6 +23,7 @@ type Node struct {
 	ctx     context.Context // ends with Stop
 	cancel  context.CancelFunc
 	started chan struct{} // closed by Start, when server is set
+	caps    []p2p.Cap     // of all protocols
 	replan  chan struct{} // holds a token when it should be decided anew what is synced with whom
 	search  chan struct{} // holds a token when there is something to search
 	counts  counters
@@ -60,26 +61,42 @@ func New(cfg Config) (*Node, error) {
 	}
 	n.log = n.cfg.Logger
 	n.ctx, n.cancel = context.WithCancel(context.Background())
+	for _, p := range n.Protocols() {
+		n.caps = append(n.caps, p2p.Cap{Name: p.Name, Version: p.Version})
+	}
 	return n, nil
 }
 
 // Protocols returns the protocols for a server's configuration. Peers that connect before [Node.Start] wait for it, up to
 // the 3 s that their handshake may take.
 func (n *Node) Protocols() []p2p.Protocol {
-	list := []p2p.Protocol{
-		{Name: wire.BzzName, Length: wire.BzzLength, Run: n.run((*session).runBzz)},
-		{Name: wire.HiveName, Length: wire.HiveLength, Run: n.run((*session).runHive)},
-		{Name: wire.StreamName, Length: wire.StreamLength, Run: n.run((*session).runStream)},
+	var list []p2p.Protocol
+	add := func(name string, version uint, length uint64, run func(*session, p2p.MsgReadWriter) error) {
+		list = append(list, p2p.Protocol{Name: name, Version: version, Length: length, Run: n.run(run)})
+	}
+	if n.cfg.Dialects&Early != 0 {
+		add(wire.BzzName, wire.Version, wire.BzzLength, (*session).runBzz)
+		add(wire.HiveName, wire.Version, wire.HiveLength, (*session).runHive)
+		add(wire.StreamName, wire.Version, wire.StreamLength, (*session).runStream)
+	}
+	if n.cfg.Dialects&Later != 0 {
+		add(wire.BzzName, wire.LaterBzzVersion, wire.BzzLength, (*session).runBzz)
+		add(wire.HiveName, wire.LaterHiveVersion, wire.HiveLength, (*session).runHive)
+		add(wire.RetrieveName, wire.RetrieveVersion, wire.RetrieveLength, (*session).runRetrieve)
+		if n.cfg.syncs() {
+			add(wire.PullName, wire.PullVersion, wire.PullLength, (*session).runPull)
+		}
 	}
 	for i := range list {
-		list[i].Version = wire.Version
-	}
-	list[0].NodeInfo = func() interface{} { return n.Stats() }
-	list[0].PeerInfo = func(id enode.ID) interface{} {
-		if info, ok := n.peerInfo(id); ok {
-			return info
+		if list[i].Name == wire.BzzName {
+			list[i].NodeInfo = func() interface{} { return n.Stats() }
+			list[i].PeerInfo = func(id enode.ID) interface{} {
+				if info, ok := n.peerInfo(id); ok {
+					return info
+				}
+				return nil
+			}
 		}
-		return nil
 	}
 	return list
 }

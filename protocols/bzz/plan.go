@@ -4,8 +4,12 @@ import (
 	"github.com/sennit-net/sennit/protocols/bzz/wire"
 )
 
-// planSyncing asks peers to subscribe to the bins they should have from us, and ends what they need no longer (section 5,
+// planSyncing asks peers to subscribe to the bins they should have from us, and pauses what they need no longer (section 5,
 // syncing). A peer outside of our neighbourhood needs the bin it is in, one within it all bins of the neighbourhood.
+//
+// Nodes of the time send Quit instead of pausing, and it ends their links: who is sent Quit for a stream of which nothing
+// was offered yet does not know it, and who has quit may have an offer on the way that is not known any more. A stream
+// that falls silent is none the worse.
 func (n *Node) planSyncing() {
 	if !n.cfg.syncs() {
 		return
@@ -19,7 +23,7 @@ func (n *Node) planSyncing() {
 	n.mu.Lock()
 	depth := n.table.Depth()
 	for _, s := range n.sessions {
-		if !s.serving || s.remote.Light {
+		if !s.syncing || s.remote.Light {
 			continue
 		}
 		c := change{s: s}
@@ -56,20 +60,22 @@ func binsFor(po, depth int) map[int]bool {
 	return bins
 }
 
-// changePlan asks for subscriptions to some bins and quits others. A stream is quit only if the peer takes it: to quit
-// another would end the link.
+// changePlan asks for subscriptions to some bins and pauses others. The peer is not asked for what it takes already:
+// subscribing twice would end the link.
 func (s *session) changePlan(begin, end []int) error {
+	if s.later {
+		return s.changePulls(begin, end)
+	}
 	for _, bin := range end {
-		for _, stream := range []wire.Stream{wire.SyncBin(bin), wire.SyncBin(bin).History()} {
-			if !s.stopServing(stream) {
-				continue
-			}
-			if err := s.stream.push(wire.PriorityTop, wire.Quit{Stream: stream}); err != nil {
-				return err
-			}
-		}
+		s.pause(wire.SyncBin(bin), true)
+		s.pause(wire.SyncBin(bin).History(), true)
 	}
 	for _, bin := range begin {
+		history, live := s.pause(wire.SyncBin(bin).History(), false), s.pause(wire.SyncBin(bin), false)
+		if history || live || s.requested[bin] {
+			continue
+		}
+		s.requested[bin] = true
 		m := wire.RequestSubscription{Stream: wire.SyncBin(bin), Range: &wire.Range{}, Priority: wire.PriorityHigh}
 		if err := s.stream.push(wire.PriorityTop, m); err != nil {
 			return err

@@ -135,6 +135,9 @@ func link(t *testing.T, n *Node, overlay chunk.Address, deaf ...string) *remote 
 		pipes: make(map[string]*p2p.MsgPipeRW), ends: make(chan error, 3), in: make(chan heard, 100_000),
 	}
 	for _, proto := range n.Protocols() {
+		if !slices.Contains(caps, p2p.Cap{Name: proto.Name, Version: proto.Version}) {
+			continue
+		}
 		here, there := p2p.MsgPipe()
 		r.pipes[proto.Name] = here
 		go func() {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/sennit-net/sennit/protocols/bzz/chunk"
@@ -16,13 +17,28 @@ type search struct {
 	addr    chunk.Address
 	hops    uint8
 	asked   map[*session]time.Time
-	last    *session   // whom we asked last
-	nextAt  time.Time  // when to ask the next
-	callers int        // of Get, who wait for done
-	peers   []*session // who want it sent
-	until   time.Time  // how long to look on behalf of peers
+	last    *session  // whom we asked last
+	nextAt  time.Time // when to ask the next
+	callers int       // of Get, who wait for done
+	peers   []waiter  // who want it sent
+	until   time.Time // how long to look on behalf of peers
 	done    chan struct{}
 	found   chunk.Chunk // set before done is closed
+}
+
+// waiter is a peer that wants a chunk, and the id of its request in the later dialect.
+type waiter struct {
+	s  *session
+	id uint64
+}
+
+// send queues a chunk of the store for the peer.
+func (w waiter) send(addr chunk.Address) error {
+	code := uint64(wire.CodeDeliveryRetrieval)
+	if w.s.later {
+		code = wire.CodeLaterDelivery
+	}
+	return w.s.chunks.pushChunk(wire.PriorityTop, code, addr, w.id)
 }
 
 // ErrBusy is returned by Get when too many chunks are being looked for already.
@@ -115,52 +131,57 @@ func (s *session) handleRetrieveRequest(payload []byte) error {
 	if err != nil {
 		return err
 	}
-	n := s.node
+	return s.node.answer(waiter{s: s}, m.Addr, m.Hops)
+}
+
+// answer sends a chunk to a peer, or looks for it.
+func (n *Node) answer(w waiter, addr chunk.Address, hops uint8) error {
 	n.counts.requests.Add(1)
 	if n.cfg.Light {
 		return nil
 	}
-	has, err := n.cfg.Store.Has(s.ctx, m.Addr)
+	has, err := n.cfg.Store.Has(w.s.ctx, addr)
 	if err != nil {
 		n.log.Warn("store fails", "err", err)
 		return nil
 	}
 	if has {
-		return s.stream.pushChunk(wire.PriorityTop, wire.CodeDeliveryRetrieval, m.Addr)
+		return w.send(addr)
 	}
-	if m.Hops >= maxHops {
+	if hops >= maxHops {
 		return nil
 	}
-	if f := n.forward(s, m); f != nil {
+	if f := n.forward(w, addr, hops); f != nil {
 		n.step(f)
 	}
 	return nil
 }
 
 // forward has a chunk looked for on a peer's behalf. It returns nil if it is already, or cannot be.
-func (n *Node) forward(s *session, m wire.RetrieveRequest) *search {
+func (n *Node) forward(w waiter, addr chunk.Address, hops uint8) *search {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if f := n.searches[m.Addr]; f != nil {
-		for _, x := range f.peers {
-			if x == s {
+	if f := n.searches[addr]; f != nil {
+		for i := range f.peers {
+			if f.peers[i].s == w.s {
+				f.peers[i] = w
 				f.until = time.Now().Add(n.cfg.SearchTimeout)
 				return nil
 			}
 		}
 	}
-	if s.forwards >= maxForwards {
+	if w.s.forwards >= maxForwards {
 		n.counts.unforwarded.Add(1)
 		return nil
 	}
-	f := n.searchLocked(m.Addr)
+	f := n.searchLocked(addr)
 	if f == nil {
 		n.counts.unforwarded.Add(1)
 		return nil
 	}
-	s.forwards++
-	f.peers = append(f.peers, s)
-	f.hops = min(f.hops, m.Hops+1)
+	w.s.forwards++
+	f.peers = append(f.peers, w)
+	f.hops = min(f.hops, hops+1)
 	f.until = time.Now().Add(n.cfg.SearchTimeout)
 	return f
 }
@@ -180,10 +201,13 @@ func (n *Node) step(f *search) {
 		return
 	}
 	f.asked[s], f.last = now, s
-	m := wire.RetrieveRequest{Addr: f.addr, SkipCheck: true, Hops: f.hops}
+	var m wire.Message = wire.RetrieveRequest{Addr: f.addr, SkipCheck: true, Hops: f.hops}
+	if s.later {
+		m = wire.LaterRetrieveRequest{ID: uint64(rand.Uint32()), Addr: f.addr}
+	}
 	n.mu.Unlock()
 	n.counts.asked.Add(1)
-	s.failed(s.stream.push(wire.PriorityTop, m))
+	s.failed(s.chunks.push(wire.PriorityTop, m))
 }
 
 // nearestLocked returns the peer nearest to the chunk that keeps chunks, does not want this one itself and was not asked
@@ -199,7 +223,7 @@ next:
 			continue
 		}
 		for _, x := range f.peers {
-			if x == s {
+			if x.s == s {
 				continue next
 			}
 		}
@@ -238,7 +262,7 @@ func (n *Node) forgetSessionLocked(s *session) {
 
 func (f *search) dropPeer(s *session) {
 	for i, x := range f.peers {
-		if x == s {
+		if x.s == s {
 			f.peers = append(f.peers[:i], f.peers[i+1:]...)
 			return
 		}
@@ -278,8 +302,8 @@ func (n *Node) stepAll(now time.Time) bool {
 	n.mu.Lock()
 	for _, f := range n.searches {
 		if len(f.peers) > 0 && now.After(f.until) {
-			for _, s := range f.peers {
-				s.forwards--
+			for _, w := range f.peers {
+				w.s.forwards--
 			}
 			f.peers = nil
 			n.dropIfUnwantedLocked(f)
@@ -309,11 +333,11 @@ func (n *Node) finish(c chunk.Chunk) {
 	close(f.done)
 	peers := f.peers
 	f.peers = nil
-	for _, s := range peers {
-		s.forwards--
+	for _, w := range peers {
+		w.s.forwards--
 	}
 	n.mu.Unlock()
-	for _, s := range peers {
-		s.failed(s.stream.pushChunk(wire.PriorityTop, wire.CodeDeliveryRetrieval, f.addr))
+	for _, w := range peers {
+		w.s.failed(w.send(f.addr))
 	}
 }

@@ -16,13 +16,14 @@ import (
 var errQueueFull = errors.New("bzz: too much waits to be sent to the peer")
 
 // queuedCost is what a message takes in a queue besides its bytes.
-const queuedCost = 96
+const queuedCost = 104
 
 // queued is a message that waits to be sent. A chunk waits as its address, and is read from the store when its turn comes.
 type queued struct {
 	code    uint64
 	payload []byte        // nil for a chunk
 	addr    chunk.Address // of a chunk
+	id      uint64        // of the request or the offer it answers, in the later dialect
 }
 
 func (q *queued) cost() int { return len(q.payload) + queuedCost }
@@ -30,8 +31,9 @@ func (q *queued) cost() int { return len(q.payload) + queuedCost }
 // sender is what waits to be sent on one protocol of one link, in four priorities. Whoever queues never waits.
 type sender struct {
 	// Static after construction.
-	limit int
-	wake  chan struct{} // holds one token when there may be something to send; never closed
+	limit  int
+	append func([]byte, wire.Message) []byte // with a wrapper or without
+	wake   chan struct{}                     // holds one token when there may be something to send; never closed
 
 	// Guarded by mu.
 	mu     sync.Mutex
@@ -41,18 +43,22 @@ type sender struct {
 	closed bool
 }
 
-func newSender(limit int) *sender {
-	return &sender{limit: limit, wake: make(chan struct{}, 1)}
+func newSender(limit int, later bool) *sender {
+	q := &sender{limit: limit, append: wire.Append, wake: make(chan struct{}, 1)}
+	if later {
+		q.append = wire.AppendLater
+	}
+	return q
 }
 
 // push queues a message. It fails with errQueueFull; on a closed queue it does nothing.
 func (q *sender) push(priority int, m wire.Message) error {
-	return q.add(priority, queued{code: m.Code(), payload: wire.Append(nil, m)})
+	return q.add(priority, queued{code: m.Code(), payload: q.append(nil, m)})
 }
 
-// pushChunk queues a chunk of the store.
-func (q *sender) pushChunk(priority int, code uint64, addr chunk.Address) error {
-	return q.add(priority, queued{code: code, addr: addr})
+// pushChunk queues a chunk of the store. id is that of the request or offer it answers, in the later dialect.
+func (q *sender) pushChunk(priority int, code uint64, addr chunk.Address, id uint64) error {
+	return q.add(priority, queued{code: code, addr: addr, id: id})
 }
 
 func (q *sender) add(priority int, m queued) error {

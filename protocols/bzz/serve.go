@@ -18,11 +18,14 @@ type served struct {
 	bin      int
 	priority int
 	end      uint64 // the last number of history; math.MaxUint64 for a live stream
+	batch    int    // hashes in an offer at most
 	cancel   context.CancelFunc
-	answers  chan answer // holds one; filled only while offered is set
+	answers  chan answer   // holds one; filled only while offered is set
+	resume   chan struct{} // holds a token when the stream may not be paused any more
 
 	// Guarded by session.mu.
-	offered int // hashes in the offer that has not been answered; 0 for none
+	offered int  // hashes in the offer that has not been answered; 0 for none
+	paused  bool // make no more offers for the time being
 }
 
 // answer is what a peer wants of an offer.
@@ -76,7 +79,7 @@ func (s *session) subscribe(m wire.Subscribe) error {
 		return s.serveHistory(m.Stream, bin, int(m.Priority), r)
 	}
 	cursor := s.node.cfg.Store.Cursor(bin)
-	live := &served{stream: m.Stream, bin: bin, priority: int(m.Priority), end: math.MaxUint64}
+	live := &served{stream: m.Stream, bin: bin, priority: int(m.Priority), end: math.MaxUint64, batch: offerSize}
 	if err := s.startServing(live, cursor+1, math.MaxUint64); err != nil || m.Range == nil {
 		return err
 	}
@@ -92,13 +95,13 @@ func (s *session) serveHistory(stream wire.Stream, bin, priority int, r wire.Ran
 	if r.To == 0 || r.To > end {
 		r.To = end
 	}
-	return s.startServing(&served{stream: stream, bin: bin, priority: priority, end: r.To}, r.From, r.To)
+	return s.startServing(&served{stream: stream, bin: bin, priority: priority, end: r.To, batch: offerSize}, r.From, r.To)
 }
 
 // startServing registers a stream and has it offered from a number to another.
 func (s *session) startServing(v *served, from, to uint64) error {
 	ctx, cancel := context.WithCancel(s.ctx)
-	v.cancel, v.answers = cancel, make(chan answer, 1)
+	v.cancel, v.answers, v.resume = cancel, make(chan answer, 1), make(chan struct{}, 1)
 	s.mu.Lock()
 	switch {
 	case s.served[v.stream] != nil:
@@ -131,9 +134,14 @@ func (s *session) offer(ctx context.Context, v *served, from, to uint64) error {
 		for _, e := range entries {
 			m.Hashes = append(m.Hashes, e.Address[:]...)
 		}
-		s.mu.Lock()
-		v.offered = len(entries)
-		s.mu.Unlock()
+		if !s.beginOffer(v, len(entries)) {
+			select {
+			case <-v.resume:
+				continue // with what has come meanwhile
+			case <-ctx.Done():
+				return nil
+			}
+		}
 		if err := s.stream.push(v.priority, m); err != nil {
 			return err
 		}
@@ -148,12 +156,38 @@ func (s *session) offer(ctx context.Context, v *served, from, to uint64) error {
 			if !a.want.Has(i) {
 				continue
 			}
-			if err := s.stream.pushChunk(v.priority, wire.CodeDeliverySyncing, e.Address); err != nil {
+			if err := s.stream.pushChunk(v.priority, wire.CodeDeliverySyncing, e.Address, 0); err != nil {
 				return err
 			}
 		}
 		from, to = a.from, a.to
 	}
+}
+
+// beginOffer notes that an offer of n hashes is made, unless the stream is paused.
+func (s *session) beginOffer(v *served, n int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if v.paused {
+		return false
+	}
+	v.offered = n
+	return true
+}
+
+// pause has a stream make no more offers, or make them again, and reports whether the peer takes the stream.
+func (s *session) pause(stream wire.Stream, paused bool) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v := s.served[stream]
+	if v == nil {
+		return false
+	}
+	v.paused = paused
+	if !paused {
+		poke(v.resume)
+	}
+	return true
 }
 
 // collect returns the next chunks of a stream from a number to another, where 0 is as far as there is. For a live stream
@@ -165,7 +199,7 @@ func (s *session) collect(ctx context.Context, v *served, from, to uint64) ([]st
 	chunks := s.node.cfg.Store
 	for from <= to {
 		changed := chunks.Changed(v.bin)
-		entries, err := chunks.Range(v.bin, from, to, offerSize)
+		entries, err := chunks.Range(v.bin, from, to, v.batch)
 		if err != nil {
 			s.node.log.Warn("chunks to offer cannot be listed", "bin", v.bin, "err", err)
 			return nil, nil
@@ -210,42 +244,38 @@ func (s *session) handleUnsubscribe(payload []byte) error {
 	if err != nil {
 		return err
 	}
-	s.stopServing(m.Stream)
-	return nil
-}
-
-// stopServing ends a stream and reports whether there was one.
-func (s *session) stopServing(stream wire.Stream) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	v := s.served[stream]
-	if v == nil {
-		return false
+	if v := s.served[m.Stream]; v != nil {
+		v.cancel()
+		delete(s.served, m.Stream)
 	}
-	v.cancel()
-	delete(s.served, stream)
-	return true
+	return nil
 }
 
 // loadChunk makes a message of a chunk whose turn to be sent has come. A chunk that has left the store meanwhile is left
 // out; if it had been offered, the peer waits for it and the link has to end.
 func (s *session) loadChunk(ctx context.Context, q queued) ([]byte, error) {
 	syncing := q.code == wire.CodeDeliverySyncing
-	c, err := s.node.cfg.Store.Get(ctx, q.addr)
-	if err != nil {
-		if syncing && ctx.Err() == nil {
-			return nil, fmt.Errorf("%w: %v: %w", errChunkGone, q.addr, err)
-		}
-		return nil, nil
+	c, err := s.load(ctx, q.addr, syncing)
+	if err != nil || c.IsZero() {
+		return nil, err
 	}
-	if syncing {
-		s.node.counts.synced.Add(1)
-	} else {
-		s.node.counts.served.Add(1)
-	}
-	return deliver(c, syncing), nil
+	return wire.Append(nil, wire.Delivery{Addr: c.Address(), Data: c.Data(), Syncing: syncing}), nil
 }
 
-func deliver(c chunk.Chunk, syncing bool) []byte {
-	return wire.Append(nil, wire.Delivery{Addr: c.Address(), Data: c.Data(), Syncing: syncing})
+// load returns a chunk that is to be sent, or none and no error if it is to be left out.
+func (s *session) load(ctx context.Context, addr chunk.Address, offered bool) (chunk.Chunk, error) {
+	c, err := s.node.cfg.Store.Get(ctx, addr)
+	switch {
+	case err == nil && offered:
+		s.node.counts.synced.Add(1)
+	case err == nil:
+		s.node.counts.served.Add(1)
+	case offered && ctx.Err() == nil:
+		return chunk.Chunk{}, fmt.Errorf("%w: %v: %w", errChunkGone, addr, err)
+	default:
+		return chunk.Chunk{}, nil
+	}
+	return c, nil
 }

@@ -20,15 +20,20 @@ type session struct {
 	// Static after construction.
 	node    *Node
 	peer    *p2p.Peer
+	later   bool            // speaks the later dialect
 	ctx     context.Context // ends when the first of the protocols has returned
 	cancel  context.CancelFunc
 	ready   chan struct{} // closed by bzz, when remote is set
 	hive    *sender       // of hive
-	stream  *sender       // of stream
+	stream  *sender       // of stream, or bzz-stream
+	chunks  *sender       // of what has to do with retrieval: stream, or bzz-retrieve
 	tellers *rate.Limiter // of addresses that are told to others
 
 	// Set by bzz before ready is closed.
-	remote wire.Handshake
+	remote wire.Handshake // or what it would be, of the later dialect
+
+	// Owned by the node's tend.
+	requested map[int]bool // bins that the peer was asked to subscribe to
 
 	// Owned by the Run of stream.
 	mayRetrieve bool // the peer has subscribed to retrieval
@@ -37,18 +42,22 @@ type session struct {
 	// Guarded by node.mu.
 	runs     int                        // of the protocols that have not returned
 	listed   bool                       // is in the table
-	serving  bool                       // stream runs, so that requests can be sent
+	serving  bool                       // requests for chunks can be sent
+	syncing  bool                       // streams can be agreed on
 	forwards int                        // searches on the peer's behalf
 	depth    int                        // what the peer has said its depth is
 	asked    bool                       // the peer has asked for addresses
 	seen     map[chunk.Address]struct{} // addresses the peer knows: it has told us, or was told
-	planned  map[int]bool               // bins that the peer was asked to subscribe to
+	planned  map[int]bool               // bins that are synced to the peer
 
 	// Guarded by mu.
 	mu     sync.Mutex
 	cause  error                      // why this side ends the link, if it does
 	served map[wire.Stream]*served    // streams the peer takes from us
 	taken  map[wire.Stream]*taken     // streams we take from the peer
+	ranges map[uint64]*served         // ranges the peer has asked for, by id, in the later dialect
+	pulled map[uint64]*taken          // ranges we have asked for
+	infos  map[int]bool               // bins the peer was asked about
 	wanted map[chunk.Address][]*taken // chunks asked for in answer to offers
 }
 
@@ -84,18 +93,22 @@ func (n *Node) join(peer *p2p.Peer) *session {
 	s := &session{
 		node: n, peer: peer,
 		ready:   make(chan struct{}),
-		hive:    newSender(n.cfg.SendQueue / 4),
-		stream:  newSender(n.cfg.SendQueue),
 		tellers: rate.NewLimiter(tellPerSecond, tellBurst),
 		seen:    make(map[chunk.Address]struct{}),
-		planned: make(map[int]bool),
-		served:  make(map[wire.Stream]*served),
-		taken:   make(map[wire.Stream]*taken),
-		wanted:  make(map[chunk.Address][]*taken),
+		planned: make(map[int]bool), requested: make(map[int]bool),
+		served: make(map[wire.Stream]*served),
+		taken:  make(map[wire.Stream]*taken),
+		wanted: make(map[chunk.Address][]*taken),
+		ranges: make(map[uint64]*served), pulled: make(map[uint64]*taken), infos: make(map[int]bool),
+	}
+	s.later = peer.RunningCap(wire.BzzName, []uint{wire.LaterBzzVersion})
+	s.hive, s.stream = newSender(n.cfg.SendQueue/4, s.later), newSender(n.cfg.SendQueue, s.later)
+	if s.chunks = s.stream; s.later {
+		s.chunks = newSender(n.cfg.SendQueue, true)
 	}
 	s.ctx, s.cancel = context.WithCancel(n.ctx)
-	for _, name := range []string{wire.BzzName, wire.HiveName, wire.StreamName} {
-		if peer.RunningCap(name, []uint{wire.Version}) {
+	for _, p := range n.caps {
+		if peer.RunningCap(p.Name, []uint{p.Version}) {
 			s.runs++
 		}
 	}
@@ -109,6 +122,7 @@ func (s *session) leave() error {
 	s.cancel()
 	s.hive.close()
 	s.stream.close()
+	s.chunks.close()
 	s.node.mu.Lock()
 	s.runs--
 	last := s.runs <= 0
@@ -168,9 +182,9 @@ func (s *session) shakeHands(rw p2p.MsgReadWriter) error {
 	case <-s.ctx.Done():
 		return io.EOF
 	}
-	ours := s.node.handshake()
+	ours := s.node.handshake(s.later)
 	if !s.peer.Inbound() {
-		if err := write(rw, ours.Code(), wire.Append(nil, ours)); err != nil {
+		if err := write(rw, wire.CodeHandshake, ours); err != nil {
 			return err
 		}
 	}
@@ -178,39 +192,59 @@ func (s *session) shakeHands(rw p2p.MsgReadWriter) error {
 	if err != nil {
 		return err
 	}
-	payload, err := (&input{}).read(msg)
+	in := input{later: s.later}
+	payload, err := in.read(msg) // holds for good: nothing else is read with in
 	if err != nil {
 		return err
 	}
-	theirs, err := wire.ParseHandshake(payload)
-	if err != nil {
+	if s.remote, err = s.parseHandshake(payload); err != nil {
 		return err
 	}
-	if err := s.node.accept(theirs); err != nil {
+	if err := s.node.accept(s.remote, s.later); err != nil {
 		return err
 	}
-	theirs.Addr.Underlay = append([]byte(nil), theirs.Addr.Underlay...)
-	s.remote = theirs
 	if s.peer.Inbound() {
-		return write(rw, ours.Code(), wire.Append(nil, ours))
+		return write(rw, wire.CodeHandshake, ours)
 	}
 	return nil
 }
 
-func (n *Node) handshake() wire.Handshake {
-	return wire.Handshake{
-		Version: wire.Version, NetworkID: n.cfg.NetworkID, Light: n.cfg.Light,
-		Addr: wire.PeerAddr{Overlay: n.cfg.Overlay, Underlay: []byte(n.server.Self().URLv4())},
+// parseHandshake parses a handshake of the peer's dialect.
+func (s *session) parseHandshake(payload []byte) (wire.Handshake, error) {
+	if !s.later {
+		return wire.ParseHandshake(payload)
 	}
+	m, err := wire.ParseLaterHandshake(payload)
+	if err != nil {
+		return wire.Handshake{}, err
+	}
+	light, err := wire.LightCaps(m.Addr.Caps)
+	return wire.Handshake{Version: m.Version, NetworkID: m.NetworkID, Addr: m.Addr, Light: light}, err
+}
+
+// handshake returns ours, as it is sent.
+func (n *Node) handshake(later bool) []byte {
+	addr := wire.PeerAddr{Overlay: n.cfg.Overlay, Underlay: []byte(n.server.Self().URLv4())}
+	if !later {
+		return wire.Append(nil, wire.Handshake{Version: wire.Version, NetworkID: n.cfg.NetworkID, Addr: addr, Light: n.cfg.Light})
+	}
+	if addr.Caps = wire.CapsFull; n.cfg.Light {
+		addr.Caps = wire.CapsLight
+	}
+	return wire.AppendLater(nil, wire.LaterHandshake{Version: wire.LaterBzzVersion, NetworkID: n.cfg.LaterNetworkID, Addr: addr})
 }
 
 // accept checks a peer's handshake.
-func (n *Node) accept(h wire.Handshake) error {
+func (n *Node) accept(h wire.Handshake, later bool) error {
+	network, version := n.cfg.NetworkID, uint64(wire.Version)
+	if later {
+		network, version = n.cfg.LaterNetworkID, wire.LaterBzzVersion
+	}
 	switch {
-	case h.NetworkID != n.cfg.NetworkID:
-		return fmt.Errorf("bzz: network id %d, ours is %d", h.NetworkID, n.cfg.NetworkID)
-	case h.Version != wire.Version:
-		return fmt.Errorf("bzz: version %d, ours is %d", h.Version, wire.Version)
+	case h.NetworkID != network:
+		return fmt.Errorf("bzz: network id %d, ours is %d", h.NetworkID, network)
+	case h.Version != version:
+		return fmt.Errorf("bzz: version %d, ours is %d", h.Version, version)
 	case h.Addr.Overlay == n.cfg.Overlay:
 		return errors.New("bzz: the peer claims our own address")
 	}
@@ -242,9 +276,12 @@ func (s *session) late() error {
 }
 
 // input reads payloads into memory that is used again. It is for one goroutine.
-type input struct{ buf []byte }
+type input struct {
+	later bool // there is no wrapper
+	buf   []byte
+}
 
-// read returns the payload of a message without its wrapper. It holds until the next read.
+// read returns the payload of a message without its wrapper, if it has one. It holds until the next read.
 func (in *input) read(msg p2p.Msg) ([]byte, error) {
 	if msg.Size > wire.MaxMessage {
 		return nil, fmt.Errorf("%w: %d", errTooLarge, msg.Size)
@@ -259,6 +296,9 @@ func (in *input) read(msg p2p.Msg) ([]byte, error) {
 	buf = buf[:msg.Size]
 	if _, err := io.ReadFull(msg.Payload, buf); err != nil {
 		return nil, err
+	}
+	if in.later {
+		return buf, nil
 	}
 	return wire.Unwrap(buf)
 }

@@ -65,7 +65,7 @@ func (n *Node) Stats() Stats {
 		if x.isReady() {
 			s.Peers++
 		}
-		s.Queued += x.hive.waiting() + x.stream.waiting()
+		s.Queued += x.waiting()
 	}
 	return s
 }
@@ -75,6 +75,7 @@ type PeerInfo struct {
 	Overlay  chunk.Address `json:"overlay"`
 	Underlay string        `json:"underlay"` // untrusted text
 	Light    bool          `json:"light"`
+	Later    bool          `json:"later"`   // speaks the later dialect
 	Bits     int           `json:"bits"`    // shared with our own address
 	Offered  int           `json:"offered"` // streams offered to the peer
 	Taken    int           `json:"taken"`   // streams taken from the peer
@@ -99,8 +100,17 @@ func (n *Node) peerInfo(id enode.ID) (PeerInfo, bool) {
 	a := found.remote.Addr
 	return PeerInfo{
 		Overlay: a.Overlay, Underlay: string(a.Underlay), Light: found.remote.Light, Bits: n.cfg.Overlay.PO(a.Overlay),
-		Offered: len(found.served), Taken: len(found.taken), Queued: found.hive.waiting() + found.stream.waiting(),
+		Offered: len(found.served) + len(found.ranges), Taken: len(found.taken), Queued: found.waiting(), Later: found.later,
 	}, true
+}
+
+// waiting returns how many bytes wait to be sent to a peer.
+func (s *session) waiting() int {
+	n := s.hive.waiting() + s.stream.waiting()
+	if s.later {
+		n += s.chunks.waiting()
+	}
+	return n
 }
 
 func (s *session) isReady() bool {

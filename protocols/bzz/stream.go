@@ -32,6 +32,9 @@ func (s *session) runStream(rw p2p.MsgReadWriter) error {
 	if err := s.await(); err != nil {
 		return err
 	}
+	if s.later {
+		return idle(rw)
+	}
 	s.node.spawn(func() { s.failed(s.stream.run(s.ctx, rw, s.loadChunk)) })
 	if !s.remote.Light {
 		// Requests go the same way with the same priority, so none can come before this.
@@ -42,6 +45,7 @@ func (s *session) runStream(rw p2p.MsgReadWriter) error {
 	}
 	s.node.serve(s)
 	defer s.node.unserve(s)
+	s.node.sync(s)
 	var in input
 	for {
 		msg, err := rw.ReadMsg()
@@ -61,6 +65,23 @@ func (s *session) runStream(rw p2p.MsgReadWriter) error {
 	}
 }
 
+// idle is what stream does with a peer that speaks both dialects, and so the later one: nothing. A message ends the link.
+func idle(rw p2p.MsgReadWriter) error {
+	msg, err := rw.ReadMsg()
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("%w: stream %d, while the later dialect is spoken", errCode, msg.Code)
+}
+
+// sync notes that streams can be agreed on with a peer.
+func (n *Node) sync(s *session) {
+	n.mu.Lock()
+	s.syncing = true
+	n.mu.Unlock()
+	poke(n.replan)
+}
+
 // serve notes that a peer can be asked for chunks, and has those that are looked for asked of it.
 func (n *Node) serve(s *session) {
 	n.mu.Lock()
@@ -68,7 +89,6 @@ func (n *Node) serve(s *session) {
 	n.hurryLocked(nil)
 	n.mu.Unlock()
 	poke(n.search)
-	poke(n.replan)
 }
 
 // unserve notes that a peer cannot be asked any more.

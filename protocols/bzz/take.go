@@ -22,6 +22,11 @@ type taken struct {
 	missing  map[chunk.Address]struct{} // of the batch that is awaited
 	deadline time.Time                  // for them
 	held     *wire.OfferedHashes        // the next batch, nil if it has not been offered
+	ended    bool                       // the peer has quit; what it may still offer means nothing
+
+	// Guarded by session.mu, in the later dialect, where there is nothing to hold back: the next batch has to be asked for.
+	id       uint64 // of the range that was asked for
+	from, to uint64 // what is left of the stream; a to of 0 leaves the end open
 }
 
 // Errors that end a link.
@@ -46,18 +51,28 @@ func (s *session) handleRequestSubscription(payload []byte) error {
 		return nil
 	}
 	s.mu.Lock()
-	known := s.taken[m.Stream] != nil || len(s.taken)+2 > maxStreams
-	if !known {
-		s.taken[m.Stream] = &taken{stream: m.Stream, priority: int(m.Priority)}
-		if history := m.Stream.History(); m.Range != nil && s.taken[history] == nil {
-			s.taken[history] = &taken{stream: history, priority: max(int(m.Priority)-1, 0)}
-		}
-	}
+	wanted := s.takeLocked(m.Stream, int(m.Priority), m.Range != nil)
 	s.mu.Unlock()
-	if known {
+	if !wanted {
 		return nil
 	}
 	return s.stream.push(int(m.Priority), wire.Subscribe(m))
+}
+
+// takeLocked registers a live stream, and its history. It returns false if it is taken already or there are too many. A
+// stream that had ended begins anew.
+func (s *session) takeLocked(stream wire.Stream, priority int, history bool) bool {
+	if t := s.taken[stream]; t != nil && !t.ended || t == nil && len(s.taken)+2 > maxStreams {
+		return false
+	}
+	s.taken[stream] = &taken{stream: stream, priority: priority}
+	if h := stream.History(); history {
+		if old := s.taken[h]; old != nil {
+			s.endLocked(old)
+		}
+		s.taken[h] = &taken{stream: h, priority: max(priority-1, 0)}
+	}
+	return true
 }
 
 // handleQuit ends a stream that the peer does not offer any more. One that we do not take is no reason to end the link.
@@ -68,15 +83,18 @@ func (s *session) handleQuit(payload []byte) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	t := s.taken[m.Stream]
-	if t == nil {
-		return nil
+	if t := s.taken[m.Stream]; t != nil {
+		s.endLocked(t)
 	}
+	return nil
+}
+
+// endLocked has a stream wait for nothing any more.
+func (s *session) endLocked(t *taken) {
 	for addr := range t.missing {
 		s.unwantLocked(addr, t)
 	}
-	delete(s.taken, m.Stream)
-	return nil
+	t.ended, t.missing, t.held = true, nil, nil
 }
 
 // unwantLocked notes that a stream does not wait for a chunk any more.
@@ -110,6 +128,9 @@ func (s *session) handleOfferedHashes(payload []byte) error {
 	case t == nil:
 		s.mu.Unlock()
 		return fmt.Errorf("%w: %v", errUnknownStream, m.Stream)
+	case t.ended:
+		s.mu.Unlock()
+		return nil
 	case t.held != nil:
 		s.mu.Unlock()
 		return fmt.Errorf("%w: %v", errTwoOffers, m.Stream)
@@ -126,9 +147,21 @@ func (s *session) handleOfferedHashes(payload []byte) error {
 // stream alone, so nobody else answers the same stream meanwhile. A chunk that the peer was asked for in answer to another
 // offer is awaited, but not asked for again.
 func (s *session) answerOffer(t *taken, m wire.OfferedHashes) error {
+	answer := wire.WantedHashes{Stream: m.Stream, Want: wire.NewBits(m.Len()), From: m.To + 1}
+	if !m.Stream.Live {
+		answer.To = math.MaxUint64
+	}
+	if err := s.lack(t, m.Hashes, answer.Want); err != nil {
+		return err
+	}
+	return s.stream.push(t.priority, answer)
+}
+
+// lack notes which chunks of an offer a stream waits for, and puts those that have to be asked for into want.
+func (s *session) lack(t *taken, hashes []byte, want wire.Bits) error {
 	var lacking []int
-	for i := range m.Len() {
-		has, err := s.node.cfg.Store.Has(s.ctx, m.Hash(i))
+	for i := range len(hashes) / chunk.AddressSize {
+		has, err := s.node.cfg.Store.Has(s.ctx, hashAt(hashes, i))
 		if err != nil {
 			return fmt.Errorf("bzz: looking for an offered chunk: %w", err)
 		}
@@ -136,51 +169,59 @@ func (s *session) answerOffer(t *taken, m wire.OfferedHashes) error {
 			lacking = append(lacking, i)
 		}
 	}
-	answer := wire.WantedHashes{Stream: m.Stream, Want: wire.NewBits(m.Len()), From: m.To + 1}
-	if !m.Stream.Live {
-		answer.To = math.MaxUint64
-	}
+	s.node.counts.wanted.Add(uint64(len(lacking)))
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	t.missing, t.deadline = make(map[chunk.Address]struct{}, len(lacking)), time.Now().Add(batchTimeout)
 	for _, i := range lacking {
-		addr := m.Hash(i)
+		addr := hashAt(hashes, i)
 		if _, twice := t.missing[addr]; twice {
 			continue
 		}
 		t.missing[addr] = struct{}{}
 		if len(s.wanted[addr]) == 0 {
-			answer.Want.Set(i)
+			want.Set(i)
 		}
 		s.wanted[addr] = append(s.wanted[addr], t)
 	}
-	s.mu.Unlock()
-	s.node.counts.wanted.Add(uint64(len(lacking)))
-	return s.stream.push(t.priority, answer)
+	return nil
 }
 
-// arrived notes that a chunk has come that was wanted, and answers the offers that were held back for it.
+// hashAt returns the i-th of addresses that stand one after the other.
+func hashAt(hashes []byte, i int) chunk.Address { return chunk.Address(hashes[i*chunk.AddressSize:]) }
+
+// arrived notes that a chunk has come that was wanted. Where it was the last of its batch, the next one is gone on with.
 func (s *session) arrived(addr chunk.Address) error {
-	type next struct {
-		t *taken
-		m wire.OfferedHashes
-	}
-	var answers []next
+	var complete []*taken
 	s.mu.Lock()
 	for _, t := range s.wanted[addr] {
-		delete(t.missing, addr)
-		if len(t.missing) == 0 && t.held != nil {
-			answers = append(answers, next{t, *t.held})
-			t.held = nil
+		if delete(t.missing, addr); len(t.missing) == 0 {
+			complete = append(complete, t)
 		}
 	}
 	delete(s.wanted, addr)
 	s.mu.Unlock()
-	for _, a := range answers {
-		if err := s.answerOffer(a.t, a.m); err != nil {
+	for _, t := range complete {
+		if err := s.goOn(t); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// goOn answers the offer that was held back or, in the later dialect, asks for the next.
+func (s *session) goOn(t *taken) error {
+	if s.later {
+		return s.nextRange(t)
+	}
+	s.mu.Lock()
+	held := t.held
+	t.held = nil
+	s.mu.Unlock()
+	if held == nil {
+		return nil
+	}
+	return s.answerOffer(t, *held)
 }
 
 // checkBatches ends the links of peers that do not send what they have offered.

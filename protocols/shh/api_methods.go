@@ -2,6 +2,7 @@ package shh
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/ethereum/go-ethereum/common/hexutil"
 	"github.com/ethereum/go-ethereum/crypto"
@@ -52,7 +53,7 @@ func (m *methods) SetBloomFilter(b hexutil.Bytes) (bool, error) {
 func (m *methods) MarkTrustedPeer(url string) (bool, error) {
 	node, err := enode.Parse(enode.ValidSchemes, url)
 	if err != nil {
-		return false, err
+		return false, fmt.Errorf("%q is no enode URL and no record: %w", url, err)
 	}
 	m.api.w.Trust(node.ID())
 	return true, nil

@@ -1,8 +1,10 @@
 package shh
 
 import (
+	"crypto/ecdsa"
 	"testing"
 
+	"github.com/ethereum/go-ethereum/crypto"
 	"go.uber.org/goleak"
 )
 
@@ -10,4 +12,13 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m,
 		// Of a server's node database: it ends by itself, a second after the database was closed.
 		goleak.IgnoreTopFunction("github.com/syndtr/goleveldb/leveldb.(*DB).mpoolDrain"))
+}
+
+func newKey(t testing.TB) *ecdsa.PrivateKey {
+	t.Helper()
+	key, err := crypto.GenerateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
 }

@@ -51,10 +51,13 @@ func (s *session) relay() {
 		case <-s.done:
 			return
 		}
-		if next, err = s.relayFrom(next); err != nil {
+		place, sent, err := s.relayFrom(next)
+		if err != nil {
 			return
 		}
-		turn = time.Now().Add(relayCycle)
+		if next = place; sent {
+			turn = time.Now().Add(relayCycle)
+		}
 	}
 }
 
@@ -74,8 +77,10 @@ func (s *session) tellSettings() (ready bool, err error) {
 	return ready, err
 }
 
-// relayFrom sends the peer what is in the pool from the given place on, and returns where to go on.
-func (s *session) relayFrom(next uint64) (uint64, error) {
+// relayFrom sends the peer what is in the pool from the given place on, and returns where to go on and whether that was
+// anything.
+func (s *session) relayFrom(from uint64) (next uint64, sent bool, err error) {
+	next = from
 	for {
 		s.mu.Lock()
 		wants, counting := s.wants, s.counting
@@ -90,11 +95,12 @@ func (s *session) relayFrom(next uint64) (uint64, error) {
 		}, time.Now())
 		next = b.next
 		if len(b.raw) == 0 {
-			return next, nil
+			return next, sent, nil
 		}
 		if err := s.writeBatch(b); err != nil {
-			return next, err
+			return next, sent, err
 		}
+		sent = true
 		s.w.pool.sent(b, s.number)
 		s.w.counts.sent.Add(uint64(len(b.raw)))
 	}

@@ -73,6 +73,7 @@ func search(ctx context.Context, e *Envelope, zeros int, rules Rules) (uint64, e
 	)
 	stop := context.AfterFunc(ctx, func() { ended.Store(true) })
 	defer stop()
+	ended.Store(ctx.Err() != nil)
 	for range runtime.GOMAXPROCS(0) {
 		workers.Go(func() {
 			try := newTrier(e, zeros, rules)

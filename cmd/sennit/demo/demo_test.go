@@ -30,8 +30,8 @@ func TestTheLinkLivesUnderEveryPolicy(t *testing.T) {
 	} {
 		for _, live := range []bool{false, true} {
 			var out bytes.Buffer
-			err := Run(t.Context(), &out, Options{Duration: 300 * time.Millisecond, Policy: policy, Live: live}, Sennit())
-			if err != nil || !strings.Contains(out.String(), "The link lived.") {
+			err := Run(t.Context(), &out, Options{Duration: 300 * time.Millisecond, Policy: policy, Live: live}, SennitClassic(), Sennit())
+			if err != nil || strings.Count(out.String(), "The link lived.") != 2 {
 				t.Errorf("%v: %v\n%s", policy, err, &out)
 			}
 			if strings.Contains(out.String(), "\x1b[") != live {
@@ -108,7 +108,7 @@ func TestTheVerdictNamesTheTrueCauseOfAnEarlyEnd(t *testing.T) {
 	} {
 		stack := Sennit()
 		stack.Connect = func(dialer, listener []p2p.Protocol) (Link, error) {
-			l, err := connectSennit(dialer, listener)
+			l, err := connectSennit(dialer, listener, false)
 			if err != nil {
 				return nil, err
 			}

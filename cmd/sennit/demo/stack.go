@@ -25,7 +25,7 @@ type Stack struct {
 	// policies ignores that field of the protocols, and their Run functions may be called with a nil peer.
 	Connect func(dialer, listener []p2p.Protocol) (Link, error)
 
-	// Policies says that the stack has overload policies.
+	// Policies says that the stack has overload policies, and something for them to decide.
 	Policies bool
 
 	// MustLive makes it an error of [Run] if the link ends early.
@@ -45,9 +45,15 @@ type Link interface {
 	Close()
 }
 
-// Sennit returns the peer layer of this module.
-func Sennit() Stack {
-	return Stack{Name: "Sennit", Connect: connectSennit, Policies: true, MustLive: true}
+// Sennit returns the peer layer of this module, on a link between two nodes that both speak lanes/1.
+func Sennit() Stack { return sennit("Sennit, lanes/1", false) }
+
+// SennitClassic returns the peer layer of this module on a classic link, as with all nodes that do not know lanes/1.
+func SennitClassic() Stack { return sennit("Sennit, classic RLPx", true) }
+
+func sennit(name string, noLanes bool) Stack {
+	connect := func(dialer, listener []p2p.Protocol) (Link, error) { return connectSennit(dialer, listener, noLanes) }
+	return Stack{Name: name, Connect: connect, Policies: noLanes, MustLive: true}
 }
 
 type sennitLink struct {
@@ -55,13 +61,13 @@ type sennitLink struct {
 	ends             *endRecorder
 }
 
-func connectSennit(dialer, listener []p2p.Protocol) (Link, error) {
+func connectSennit(dialer, listener []p2p.Protocol, noLanes bool) (Link, error) {
 	l := &sennitLink{ends: newEndRecorder()}
 	var err error
-	if l.listener, err = startSennit("listener", "127.0.0.1:0", listener, l.ends); err != nil {
+	if l.listener, err = startSennit("listener", "127.0.0.1:0", listener, noLanes, l.ends); err != nil {
 		return nil, err
 	}
-	if l.dialer, err = startSennit("dialer", "", dialer, l.ends); err != nil {
+	if l.dialer, err = startSennit("dialer", "", dialer, noLanes, l.ends); err != nil {
 		l.listener.Stop()
 		return nil, err
 	}
@@ -69,7 +75,7 @@ func connectSennit(dialer, listener []p2p.Protocol) (Link, error) {
 	return l, nil
 }
 
-func startSennit(name, addr string, protocols []p2p.Protocol, recorder trace.Recorder) (*p2p.Server, error) {
+func startSennit(name, addr string, protocols []p2p.Protocol, noLanes bool, recorder trace.Recorder) (*p2p.Server, error) {
 	key, err := crypto.GenerateKey()
 	if err != nil {
 		return nil, err
@@ -81,6 +87,7 @@ func startSennit(name, addr string, protocols []p2p.Protocol, recorder trace.Rec
 		NoDiscovery: true,
 		ListenAddr:  addr,
 		Protocols:   protocols,
+		NoLanes:     noLanes,
 		Recorder:    recorder,
 		Logger:      log.NewLogger(log.DiscardHandler()),
 	}}

@@ -1,10 +1,10 @@
-// Demo shows four protocols on one link, of which one never reads, on Sennit and then on go-ethereum's p2p: what
-// `sennit demo` shows, with the same flags, and a verdict on both.
+// Demo shows four protocols on one link, of which one never reads, on Sennit, over lanes/1 and over a classic link, and then on go-ethereum's p2p: what
+// `sennit demo` shows, with the same flags, and a verdict on each.
 //
 //	go run ./cmd/demo
 //	go run ./cmd/demo --seconds 20 --policy drop-oldest
 //
-// Exit status: 0 if Sennit's link lived, 1 if not, 2 if the command line is wrong.
+// Exit status: 0 if Sennit's links lived, 1 if not, 2 if the command line is wrong.
 package main
 
 import (
@@ -32,7 +32,7 @@ func main() {
 	os.Exit(status)
 }
 
-// run shows both stacks and returns the exit status.
+// run shows the stacks and returns the exit status.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	settings := demo.DefaultSettings()
 	flags := flag.NewFlagSet("demo", flag.ContinueOnError)
@@ -55,7 +55,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "demo:", err)
 		return exitUsage
 	}
-	if err := demo.Run(ctx, stdout, options, demo.Sennit(), gethStack()); err != nil {
+	if err := demo.Run(ctx, stdout, options, demo.Sennit(), demo.SennitClassic(), gethStack()); err != nil {
 		fmt.Fprintln(stderr, "demo:", err)
 		return exitFailed
 	}

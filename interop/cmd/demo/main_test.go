@@ -12,14 +12,14 @@ import (
 	"github.com/sennit-net/sennit/p2p"
 )
 
-func TestBothStacksAreShownAndJudged(t *testing.T) {
+func TestEveryStackIsShownAndJudged(t *testing.T) {
 	var out, errs bytes.Buffer
 	if status := run(t.Context(), []string{"--seconds", "1"}, &out, &errs); status != 0 {
 		t.Fatalf("status %d: %s\n%s", status, &errs, &out)
 	}
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
-	verdicts := lines[max(0, len(lines)-2):]
-	for i, name := range []string{"Sennit", "go-ethereum"} {
+	verdicts := lines[max(0, len(lines)-3):]
+	for i, name := range []string{"Sennit, lanes/1", "Sennit, classic RLPx", "go-ethereum"} {
 		if !strings.HasPrefix(verdicts[i], name+": echo ") || !strings.HasSuffix(verdicts[i], "The link lived.") {
 			t.Errorf("%q is not the verdict on %s:\n%s", verdicts[i], name, &out)
 		}

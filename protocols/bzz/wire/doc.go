@@ -1,8 +1,8 @@
 // Package wire is the bytes of the Swarm protocols bzz/8, hive/8 and stream/8, as go-ethereum 1.8.19 to 1.8.27 speak them
-// (bzz fact sheet, sections 2 to 5). It takes and gives slices and knows no link, no store and no rule about who may say
+// (bzz fact sheet, sections 2 to 5), and of what Swarm 0.5 made of them (section 9, and later.go). It takes and gives slices and knows no link, no store and no rule about who may say
 // what when.
 //
-// Every message is wrapped: what a link carries is the RLP of
+// Every message of the former is wrapped: what a link carries is the RLP of
 //
 //	[context bytes, size uint32, payload bytes]
 //
@@ -64,4 +64,5 @@ const (
 type PeerAddr struct {
 	Overlay  chunk.Address
 	Underlay []byte // an enode URL in ASCII; untrusted text of up to MaxUnderlay bytes
+	Caps     []byte // what the node can do, in later versions; empty in those of Swarm 0.3
 }

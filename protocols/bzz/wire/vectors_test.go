@@ -33,12 +33,12 @@ var vectors = []struct {
 	message Message
 	payload string
 }{
-	{"handshake, seen", BzzName, Handshake{Version: 8, NetworkID: 3, Addr: PeerAddr{addrA, []byte("enode://x")}},
+	{"handshake, seen", BzzName, Handshake{Version: 8, NetworkID: 3, Addr: PeerAddr{Overlay: addrA, Underlay: []byte("enode://x")}},
 		"ef0803eba0" + hexA + "89656e6f64653a2f2f7880"},
-	{"handshake of a light node", BzzName, Handshake{Version: 8, NetworkID: 3, Addr: PeerAddr{addrA, []byte("enode://x")}, Light: true},
+	{"handshake of a light node", BzzName, Handshake{Version: 8, NetworkID: 3, Addr: PeerAddr{Overlay: addrA, Underlay: []byte("enode://x")}, Light: true},
 		"ef0803eba0" + hexA + "89656e6f64653a2f2f7801"},
 	{"no peers", HiveName, Peers{}, "c1c0"},
-	{"two peers", HiveName, Peers{[]PeerAddr{{addrA, []byte("x")}, {addrB, []byte("y")}}},
+	{"two peers", HiveName, Peers{[]PeerAddr{{Overlay: addrA, Underlay: []byte("x")}, {Overlay: addrB, Underlay: []byte("y")}}},
 		"f848f846" + "e2a0" + hexA + "78" + "e2a0" + hexB + "79"},
 	{"depth 0, seen", HiveName, SubPeers{}, "c180"},
 	{"depth 255", HiveName, SubPeers{255}, "c281ff"},

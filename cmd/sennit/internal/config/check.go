@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"net"
 )
 
 // Check returns an error that names a value which makes no sense for a node, wherever it came from.
@@ -20,5 +21,26 @@ func (c *Config) Check() error {
 			return fmt.Errorf("%s is %d, want 0 or more", n.name, n.value)
 		}
 	}
+	for _, a := range []struct{ name, addr string }{{"ListenAddr", c.P2P.ListenAddr}, {"DiscAddr", c.P2P.DiscAddr}} {
+		if err := checkAddr(a.addr); err != nil {
+			return fmt.Errorf("%s: %w", a.name, err)
+		}
+	}
 	return errors.Join(c.Eth.check(), c.Shh.check(), c.Bzz.check(), c.RPC.check())
+}
+
+// checkAddr returns an error for an address that cannot be listened on, whatever the machine. A host name in it is not
+// looked up. The empty address is fine: it says not to listen.
+func checkAddr(addr string) error {
+	if addr == "" {
+		return nil
+	}
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return fmt.Errorf("address %q: want HOST:PORT or :PORT", addr)
+	}
+	if _, err := net.LookupPort("tcp", port); err != nil {
+		return fmt.Errorf("address %q: %q is not a port, want a number from 0 to 65535", addr, port)
+	}
+	return nil
 }

@@ -221,12 +221,18 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"unknown key of p2p", "[p2p]\nMaxPears = 3\n", nil, []string{"line 2", "p2p.MaxPears"}},
 		{"unknown section", "[peers]\nx = 3\n", nil, []string{"line 1", "peers"}},
 		{"not TOML", "[node\n", nil, []string{"line 1"}},
-		{"wrong kind", "[p2p]\nMaxPeers = 'many'\n", nil, []string{"line 2"}},
-		{"bad node in the file", "[p2p]\nStaticNodes = ['enode://x']\n", nil, []string{"sennit.toml"}},
+		{"wrong kind", "[p2p]\nMaxPeers = 'many'\n", nil, []string{"line 2: p2p.MaxPeers", "want a whole number"}},
+		{"bad node in the file", "[p2p]\nStaticNodes = ['enode://x']\n", nil, []string{"sennit.toml: line 2: p2p.StaticNodes", "enode://x", "'x' as character 1"}},
+		{"bad network in the file", "[p2p]\n\nNetRestrict = ['10.0.0.0/8', '10.0.0.0']\n", nil, []string{"line 3: p2p.NetRestrict", "10.0.0.0/32"}},
+		{"bad nat in the file", "[p2p]\nNAT = 'extip:x'\n", nil, []string{"line 2: p2p.NAT", "extip:IP"}},
+		{"several unknown keys", "[node]\nNmae = 'b'\n[p2p]\nMaxPears = 3\n", nil, []string{"line 2: unknown key node.Nmae", "line 4: unknown key p2p.MaxPears"}},
 		{"bad node", "", []string{"--static", "enode://x"}, []string{"--static", "enode://x"}},
+		{"bad port", "", []string{"--listen", "127.0.0.1:99999"}, []string{"--listen", `"99999" is not a port`}},
+		{"empty file name", "", []string{"--config", ""}, []string{"--config"}},
+
 		{"bad listen", "", []string{"--listen", "nonsense"}, []string{"--listen", "HOST:PORT"}},
 		{"bad nat", "", []string{"--nat", "magic"}, []string{"--nat"}},
-		{"bad network", "", []string{"--netrestrict", "10.0.0.0"}, []string{"--netrestrict"}},
+		{"bad network", "", []string{"--netrestrict", "10.0.0.0"}, []string{"--netrestrict", "10.0.0.0/32"}},
 		{"bad key", "", []string{"--nodekeyhex", "12"}, []string{"--nodekeyhex", "64 hex digits"}},
 	}
 	for _, tt := range tests {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"slices"
 
 	"github.com/ethereum/go-ethereum/p2p/enode"
@@ -91,6 +90,9 @@ func (f *Flags) Config() (*Config, error) {
 	if f.fs.Changed("nodekey") && f.fs.Changed("nodekeyhex") {
 		return nil, errors.New("--nodekey and --nodekeyhex: say one of them")
 	}
+	if f.fs.Changed("config") && f.file == "" {
+		return nil, errors.New("--config: the name of the file is empty")
+	}
 	c := Default()
 	if f.file != "" {
 		if err := c.Load(f.file); err != nil {
@@ -153,15 +155,7 @@ func parse[S, T any](dst *T, src *S, read func(S) (T, error)) func() error {
 	}
 }
 
-func parseAddr(addr string) (string, error) {
-	if addr == "" {
-		return "", nil
-	}
-	if _, err := net.ResolveTCPAddr("tcp", addr); err != nil {
-		return "", fmt.Errorf("%w (want HOST:PORT or :PORT)", err)
-	}
-	return addr, nil
-}
+func parseAddr(addr string) (string, error) { return addr, checkAddr(addr) }
 
 func parseNAT(text string) (nat.Interface, error) {
 	var spec p2p.NATSpec

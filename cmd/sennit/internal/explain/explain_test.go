@@ -91,7 +91,7 @@ func TestWhatIsNeitherRecordNorURLIsRefused(t *testing.T) {
 	tests := []struct{ in, err string }{
 		{"", "empty"},
 		{" \n", "empty"},
-		{"enr:", "nothing follows"},
+		{"enr:", "nothing follows the prefix"},
 		{"enr:****", "base64"},
 		{"enr:AAAA", "record"},
 		{"http://example.org", "neither"},

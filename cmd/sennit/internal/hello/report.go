@@ -26,6 +26,7 @@ type Report struct {
 	Shared     []string `json:"shared,omitempty"`     // with what we offered
 	Running    []string `json:"running,omitempty"`    // those a link would run
 	ListenPort uint64   `json:"listenPort,omitempty"` // most clients send 0
+	Framing    string   `json:"framing,omitempty"`    // how messages travel on the link: "rlpx" or "lanes/1"
 	RTT        float64  `json:"rttSeconds,omitempty"`
 	Handshake  float64  `json:"handshakeSeconds,omitempty"`
 	LocalAddr  string   `json:"localAddr,omitempty"`
@@ -63,7 +64,7 @@ func NewReport(node *enode.Node, offered []p2p.Cap, result *p2p.ProbeResult, err
 
 func (r *Report) fill(result *p2p.ProbeResult, offered []p2p.Cap) {
 	match := caps.Match(offered, result.Caps)
-	r.Client, r.P2PVersion, r.ListenPort = result.Name, result.Version, result.ListenPort
+	r.Client, r.P2PVersion, r.ListenPort, r.Framing = result.Name, result.Version, result.ListenPort, result.Framing
 	r.Caps, r.Shared, r.Running = names(result.Caps), names(match.Shared), names(match.Running)
 	r.RTT, r.Handshake = result.RTT.Seconds(), result.HandshakeTime.Seconds()
 	r.LocalAddr, r.RemoteAddr = addr(result.LocalAddr), addr(result.RemoteAddr)
@@ -86,6 +87,7 @@ func (r *Report) WriteText(w io.Writer) error {
 	if answered {
 		line("client", quote(r.Client))
 		line("p2p version", r.version())
+		line("framing", r.Framing)
 		line("offers", orNone(r.Caps))
 		line("shared", orNone(r.Shared))
 		line("would run", orNone(r.Running))

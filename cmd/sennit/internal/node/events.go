@@ -79,7 +79,7 @@ func (l *eventLog) write(event trace.Event) {
 	switch e := event.(type) {
 	case *trace.LinkOpened:
 		l.log.Info("peer added", "id", e.Link.Peer, "addr", text(e.Remote), "inbound", e.Link.Inbound, "name", e.Name,
-			"protocols", e.Protocols, "snappy", e.Snappy, "handshake", e.Handshake.Round(time.Microsecond))
+			"protocols", e.Protocols, "framing", e.Framing, "snappy", e.Snappy, "handshake", e.Handshake.Round(time.Microsecond))
 	case *trace.LinkClosed:
 		l.log.Info("peer dropped", "id", e.Link.Peer, "inbound", e.Link.Inbound, "reason", e.Cause, "side", text(e.Side),
 			"wire", wireReason(e), "protocol", e.Protocol, "lifetime", e.Lifetime.Round(time.Millisecond), "in", e.BytesIn, "out", e.BytesOut)

@@ -73,7 +73,7 @@ func (n *Node) Start() error {
 	n.server = &p2p.Server{Config: cfg}
 	if err := n.server.Start(); err != nil {
 		n.events.close()
-		return explainStart(err, cfg.ListenAddr)
+		return explainStart(err, &cfg)
 	}
 	if err := n.startServices(services); err != nil {
 		n.server.Stop()
@@ -109,11 +109,18 @@ func readCaps(c config.Node) (sinks, mirrors []caps.Cap, err error) {
 	return sinks, mirrors, err
 }
 
-func explainStart(err error, addr string) error {
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return fmt.Errorf("%w; another program has this port, choose another with --listen (%q has it now)", err, addr)
+// explainStart adds to an error what to do about it, where that is known.
+func explainStart(err error, cfg *p2p.Config) error {
+	err = fmt.Errorf("starting the node: %w", err)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("%w; another program has this port, choose another with --listen (%q has it now)", err, cfg.ListenAddr)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return fmt.Errorf("%w; this machine does not have the address, choose another with --listen (%q has it now)", err, cfg.ListenAddr)
+	case errors.Is(err, syscall.EAGAIN):
+		return fmt.Errorf("%w; another node uses it, choose another data directory with --datadir", err)
 	}
-	return fmt.Errorf("starting the node: %w", err)
+	return err
 }
 
 // capNames names the protocols in order.

@@ -34,13 +34,13 @@ var ErrTooOpen = errors.New("key file is open to others")
 func Load(file string) (*ecdsa.PrivateKey, error) {
 	// To open a pipe would wait for somebody to write to it.
 	if info, err := os.Stat(file); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("key file: %w", err)
 	} else if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("key file %s is not a regular file", file)
 	}
 	f, err := os.Open(file)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("key file: %w", err)
 	}
 	defer f.Close()
 
@@ -100,11 +100,11 @@ func Create(file string) (*ecdsa.PrivateKey, error) {
 		return nil, fmt.Errorf("making a key: %w", err)
 	}
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("directory of the key file %s: %w", file, err)
 	}
 	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("key file: %w", err)
 	}
 	_, err = f.WriteString(hex.EncodeToString(crypto.FromECDSA(key)) + "\n")
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
