@@ -32,7 +32,8 @@ a Whisper message, a Swarm file and Ethereum headers cross at the same time.
 The same work on go-ethereum's p2p, for comparison, is in the source tree:
 'make compare', or 'go run ./cmd/demo' in the directory interop.
 
-Exit status: 0 if both links lived and all of that arrived, 1 if not, 2 if the command line is wrong.`
+Exit status: 0 if the links lived and all that crossed them arrived, 1 if not, 2
+if the command line is wrong.`
 
 func newDemo() *cobra.Command {
 	settings := demo.DefaultSettings()
