@@ -42,8 +42,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	// Errors before a command's own code is reached are about the command line.
 	began := false
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
-		if err := cmd.ValidateFlagGroups(); err != nil { // cobra does it later
-			return err
+		if err := cmd.ValidateFlagGroups(); err != nil {
+			return err // cobra looks at these only after this function
 		}
 		began = true
 		return nil

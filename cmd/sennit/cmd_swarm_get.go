@@ -49,12 +49,7 @@ func newSwarmGet() *cobra.Command {
 			}
 			return errors.Join(err, place.Close())
 		},
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 2 {
-				return nil
-			}
-			return wants("REFERENCE")(cmd, args)
-		},
+		Args: wantsFrom(1, "REFERENCE", "FILE"),
 	}
 	f.register(cmd)
 	cmd.Flags().BoolVar(&force, "force", false, "overwrite FILE if it exists")

@@ -333,10 +333,10 @@ func withShh(change func(*Shh)) Shh {
 
 func TestAWhisperSectionThatMakesNoSenseIsRefused(t *testing.T) {
 	for want, change := range map[string]func(*Shh){
-		"MinPoW is -1":        func(c *Shh) { c.MinPoW = -1 },
-		`Accept is "2.0"`:     func(c *Shh) { c.Accept = "2.0" },
+		"(MinPoW)":            func(c *Shh) { c.MinPoW = -1 },
+		`"2.0" to accept`:     func(c *Shh) { c.Accept = "2.0" },
 		"largest message":     func(c *Shh) { c.MaxMessageSize = 1 << 30 },
-		"PoolBytes is 100":    func(c *Shh) { c.PoolBytes = 100 },
+		"pool of 100 bytes":   func(c *Shh) { c.PoolBytes = 100 },
 		"shh: a largest mess": func(c *Shh) { c.MaxMessageSize = -1 },
 	} {
 		c := withShh(change)
