@@ -1,16 +1,14 @@
 package interop
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/rand"
-	"fmt"
 	"io"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -19,6 +17,7 @@ import (
 	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/ethereum/go-ethereum/p2p/enode"
 
+	"github.com/sennit-net/sennit/interop/counterparts"
 	"github.com/sennit-net/sennit/p2p"
 	"github.com/sennit-net/sennit/protocols/bzz"
 	"github.com/sennit-net/sennit/protocols/bzz/chunk"
@@ -26,132 +25,54 @@ import (
 	"github.com/sennit-net/sennit/protocols/bzz/store"
 )
 
-// swarmDir is the module of the counterparts that are made of go-ethereum 1.8.27.
-const swarmDir = "counterparts/swarm"
-
-// building has one program built at a time.
-var building sync.Mutex
-
-// buildSwarm builds a program of the counterparts' module, "." or "./trio", unless it is there and up to date.
-func buildSwarm(t *testing.T, pkg string) string {
-	t.Helper()
-	if _, err := exec.LookPath("gcc"); err != nil {
-		t.Skip("gcc is missing: go-ethereum 1.8.27 needs a C compiler")
-	}
-	building.Lock()
-	defer building.Unlock()
-	path, err := filepath.Abs(filepath.Join("bin", "swarm-1.8.27-"+filepath.Base(pkg)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	build := exec.Command("go", "build", "-o", path, pkg)
-	build.Dir = swarmDir
-	build.Env = append(os.Environ(), "CGO_ENABLED=1")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%s does not build: %v\n%s", swarmDir, err, out)
-	}
-	return path
-}
-
-// counterpart is a running program that is not ours and takes commands on standard input.
+// counterpart is a program of counterparts/swarm or counterparts/swarm5. Its lines can be expected in any order.
 type counterpart struct {
-	t     *testing.T
-	node  *enode.Node
-	cmd   *exec.Cmd
-	stdin io.WriteCloser
-	lines chan string
-	over  []string // lines that came and were not what was expected
-	done  chan struct{}
+	*counterparts.Process
+	t    *testing.T
+	node *enode.Node
+	used map[int]bool // lines that were expected and came
 }
 
-// startSwarm starts a program of the counterparts' module and waits until it listens.
-func startSwarm(t *testing.T, pkg string, args ...string) *counterpart {
+// startSwarm starts a Swarm of go-ethereum 1.8.27 and waits until it listens.
+func startSwarm(t *testing.T, args ...string) *counterpart {
 	t.Helper()
-	c := &counterpart{t: t, cmd: exec.Command(buildSwarm(t, pkg), args...), lines: make(chan string, 1<<16), done: make(chan struct{})}
-	stdin, err := c.cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	stdout, err := c.cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	errs := &bytes.Buffer{}
-	c.stdin, c.cmd.Stderr = stdin, errs
-	if err := c.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	go func() {
-		defer close(c.done)
-		for s := bufio.NewScanner(stdout); s.Scan(); {
-			c.lines <- s.Text()
-		}
-		_ = c.cmd.Wait()
-	}()
-	t.Cleanup(func() {
-		c.kill()
-		if t.Failed() {
-			t.Logf("%s says:\n%s", pkg, errs)
-		}
-	})
+	return startCounterpart(t, "swarm", "", args...)
+}
+
+func startCounterpart(t *testing.T, module, path string, args ...string) *counterpart {
+	t.Helper()
+	c := &counterpart{Process: counterparts.Start(t, module, path, args...), t: t, used: make(map[int]bool)}
 	c.node = enode.MustParse(strings.TrimPrefix(c.expect("ENODE "), "ENODE "))
 	return c
 }
 
-// kill ends the program without letting it say good-bye.
-func (c *counterpart) kill() {
-	_ = c.cmd.Process.Kill()
-	for {
-		select {
-		case <-c.lines:
-		case <-c.done:
-			return
-		}
-	}
-}
-
-// do gives the program a command.
-func (c *counterpart) do(format string, args ...any) {
-	c.t.Helper()
-	if _, err := fmt.Fprintf(c.stdin, format+"\n", args...); err != nil {
-		c.t.Fatal(err)
-	}
-}
-
-// expect returns the next line that begins with prefix. Others are left for later.
+// expect returns the first line that begins with prefix and was not expected before.
 func (c *counterpart) expect(prefix string) string {
 	c.t.Helper()
-	for i, l := range c.over {
-		if strings.HasPrefix(l, prefix) {
-			c.over = append(c.over[:i:i], c.over[i+1:]...)
+	for {
+		if l, ok := c.find(prefix, true); ok {
 			return l
 		}
-	}
-	timeout := time.After(patience)
-	for {
-		select {
-		case l := <-c.lines:
-			if strings.HasPrefix(l, prefix) {
-				return l
-			}
-			c.over = append(c.over, l)
-		case <-timeout:
-			c.t.Fatalf("the counterpart does not say %q, but:\n%s", prefix, strings.Join(c.over, "\n"))
-		}
+		c.Await("^"+regexp.QuoteMeta(prefix), patience) // may come upon a line that was found before
 	}
 }
 
-// has reports whether a line that begins with prefix has come.
+// has reports whether there is such a line.
 func (c *counterpart) has(prefix string) bool {
-	for len(c.lines) > 0 {
-		c.over = append(c.over, <-c.lines)
-	}
-	for _, l := range c.over {
-		if strings.HasPrefix(l, prefix) {
-			return true
+	_, ok := c.find(prefix, false)
+	return ok
+}
+
+func (c *counterpart) find(prefix string, use bool) (string, bool) {
+	for i, l := range c.Lines() {
+		if strings.HasPrefix(l, prefix) && !c.used[i] {
+			if use {
+				c.used[i] = true
+			}
+			return l, true
 		}
 	}
-	return false
+	return "", false
 }
 
 // id is how the program names a node in its lines.

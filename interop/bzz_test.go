@@ -30,10 +30,10 @@ func eachSwarm(t *testing.T, args []string, f func(*testing.T, *swarmNode, *coun
 			ours := startOurs(t, nil)
 			var theirs *counterpart
 			if weDial {
-				theirs = startSwarm(t, ".", args...)
+				theirs = startSwarm(t, args...)
 				ours.server.AddPeer(theirs.node)
 			} else {
-				theirs = startSwarm(t, ".", append(args, "-dial", ours.server.Self().URLv4())...)
+				theirs = startSwarm(t, append(args, "-dial", ours.server.Self().URLv4())...)
 			}
 			theirs.expect("RUN+ " + id(ours.server.Self()) + " stream")
 			f(t, ours, theirs)
@@ -45,7 +45,7 @@ func eachSwarm(t *testing.T, args []string, f func(*testing.T, *swarmNode, *coun
 func TestSwarmExchangesChunksAndFiles(t *testing.T) {
 	t.Parallel()
 	eachSwarm(t, nil, func(t *testing.T, ours *swarmNode, theirs *counterpart) {
-		theirs.do("put of theirs")
+		theirs.Say("put of theirs")
 		theirs.expect("PUT ")
 		got, err := ours.Get(context.Background(), smallChunk(t, "of theirs").Address())
 		if err != nil || string(got.Payload()) != "of theirs" {
@@ -55,13 +55,13 @@ func TestSwarmExchangesChunksAndFiles(t *testing.T) {
 		if err := ours.Put(context.Background(), c); err != nil {
 			t.Fatal(err)
 		}
-		theirs.do("get %v", c.Address())
+		theirs.Say("get %v", c.Address())
 		if l := theirs.expect("GOT "); l != `GOT "of ours" <nil>` {
 			t.Fatal(l)
 		}
 
 		path, content := randomFile(t, 10_000_000)
-		theirs.do("upload %s", path)
+		theirs.Say("upload %s", path)
 		hash := strings.Fields(theirs.expect("UPLOADED "))[1]
 		began := time.Now()
 		if !bytes.Equal(ours.download(t, hash), content) {
@@ -72,7 +72,7 @@ func TestSwarmExchangesChunksAndFiles(t *testing.T) {
 		_, content = randomFile(t, 10_000_000)
 		ref := ours.upload(t, content, file.SplitOptions{})
 		began = time.Now()
-		theirs.do("download %v %s", ref, path)
+		theirs.Say("download %v %s", ref, path)
 		if l := theirs.expect("DOWNLOADED "); l != fmt.Sprintf("DOWNLOADED %d <nil>", len(content)) {
 			t.Fatal(l)
 		}
@@ -89,17 +89,17 @@ func TestSwarmExchangesChunksAndFiles(t *testing.T) {
 // TestSwarmExchangesEncryptedFiles has encrypted content go either way.
 func TestSwarmExchangesEncryptedFiles(t *testing.T) {
 	t.Parallel()
-	ours, theirs := startOurs(t, nil), startSwarm(t, ".")
+	ours, theirs := startOurs(t, nil), startSwarm(t)
 	ours.server.AddPeer(theirs.node)
 	path, content := randomFile(t, 1_000_000)
-	theirs.do("encrypt %s", path)
+	theirs.Say("encrypt %s", path)
 	hash := strings.Fields(theirs.expect("UPLOADED "))[1]
 	if len(hash) != 128 || !bytes.Equal(ours.download(t, hash), content) {
 		t.Errorf("what we download from %s is not what they uploaded", hash)
 	}
 	ref := ours.upload(t, content, file.SplitOptions{Encrypt: true})
 	to := filepath.Join(t.TempDir(), "to")
-	theirs.do("download %v %s", ref, to)
+	theirs.Say("download %v %s", ref, to)
 	if l := theirs.expect("DOWNLOADED "); l != "DOWNLOADED 1000000 <nil>" {
 		t.Fatal(l)
 	}
@@ -121,9 +121,9 @@ func TestSwarmSyncs(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	theirs := startSwarm(t, ".", "-sync", "-dial", ours.server.Self().URLv4())
+	theirs := startSwarm(t, "-sync", "-dial", ours.server.Self().URLv4())
 	for i := range 200 {
-		theirs.do("put theirs before %d", i)
+		theirs.Say("put theirs before %d", i)
 	}
 	theirs.expect("RUN+ " + id(ours.server.Self()) + " stream")
 	began := time.Now()
@@ -134,7 +134,7 @@ func TestSwarmSyncs(t *testing.T) {
 		awaitTheirs(t, theirs, addr)
 	}
 	path, content := randomFile(t, 10_000_000)
-	theirs.do("upload %s", path)
+	theirs.Say("upload %s", path)
 	theirs.expect("UPLOADED ")
 	for _, addr := range addresses(t, content) {
 		ours.awaitChunk(t, addr)
@@ -152,10 +152,10 @@ func TestSwarmSyncs(t *testing.T) {
 		t.Fatal(err)
 	}
 	awaitTheirs(t, theirs, c.Address().String())
-	theirs.do("put theirs in the end")
+	theirs.Say("put theirs in the end")
 	ours.awaitChunk(t, smallChunk(t, "theirs in the end").Address())
 	if theirs.has("RUN-") {
-		t.Errorf("the link did not stay up: %v", theirs.over)
+		t.Errorf("the link did not stay up: %s", theirs.expect("RUN-"))
 	}
 }
 
@@ -181,7 +181,7 @@ func awaitTheirs(t *testing.T, theirs *counterpart, addr string) {
 	timeout, again := time.After(patience), time.NewTicker(20*time.Millisecond)
 	defer again.Stop()
 	for {
-		theirs.do("has %s", addr)
+		theirs.Say("has %s", addr)
 		if strings.HasSuffix(theirs.expect("HAS "+addr), "true") {
 			return
 		}
@@ -205,16 +205,16 @@ func TestSwarmEnds(t *testing.T) {
 	}{
 		{"we stop the server", func(o *swarmNode, _ *counterpart) { o.server.Stop() }, "EOF", "client quitting", ""},
 		{"we stop the node", func(o *swarmNode, _ *counterpart) { o.Stop() }, "EOF", "client quitting", ""},
-		{"they quit", func(_ *swarmNode, c *counterpart) { c.do("quit") }, "", "client quitting", "subprotocol error"},
-		{"they are killed", func(_ *swarmNode, c *counterpart) { c.kill() }, "", "EOF", "connection reset"},
+		{"they quit", func(_ *swarmNode, c *counterpart) { c.Say("quit") }, "", "client quitting", "subprotocol error"},
+		{"they are killed", func(_ *swarmNode, c *counterpart) { c.Kill() }, "", "EOF", "connection reset"},
 		{"the connection is cut", func(o *swarmNode, _ *counterpart) { o.conns.cut() }, "EOF", "closed", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			ours, theirs := startOurs(t, nil), startSwarm(t, ".")
+			ours, theirs := startOurs(t, nil), startSwarm(t)
 			ours.server.AddPeer(theirs.node)
 			theirs.expect("RUN+ " + id(ours.server.Self()) + " stream")
-			theirs.do("put x")
+			theirs.Say("put x")
 			theirs.expect("PUT ")
 			if _, err := ours.Get(context.Background(), smallChunk(t, "x").Address()); err != nil {
 				t.Fatal(err)
@@ -253,13 +253,13 @@ func TestSwarmLight(t *testing.T) {
 	t.Run("theirs", func(t *testing.T) {
 		t.Parallel()
 		ours := startOurs(t, nil)
-		theirs := startSwarm(t, ".", "-light", "-dial", ours.server.Self().URLv4())
+		theirs := startSwarm(t, "-light", "-dial", ours.server.Self().URLv4())
 		theirs.expect("RUN+ " + id(ours.server.Self()) + " stream")
 		c := smallChunk(t, "of ours")
 		if err := ours.Put(context.Background(), c); err != nil {
 			t.Fatal(err)
 		}
-		theirs.do("get %v", c.Address())
+		theirs.Say("get %v", c.Address())
 		if l := theirs.expect("GOT "); l != `GOT "of ours" <nil>` {
 			t.Error(l)
 		}
@@ -275,9 +275,9 @@ func TestSwarmLight(t *testing.T) {
 	t.Run("ours", func(t *testing.T) {
 		t.Parallel()
 		ours := startOurs(t, func(c *bzz.Config) { c.Light = true })
-		theirs := startSwarm(t, ".", "-sync", "-delay", "100ms", "-dial", ours.server.Self().URLv4())
+		theirs := startSwarm(t, "-sync", "-delay", "100ms", "-dial", ours.server.Self().URLv4())
 		path, content := randomFile(t, 1_000_000)
-		theirs.do("upload %s", path)
+		theirs.Say("upload %s", path)
 		hash := strings.Fields(theirs.expect("UPLOADED "))[1]
 		if !bytes.Equal(ours.download(t, hash), content) {
 			t.Error("what we download is not what they uploaded")
@@ -291,8 +291,8 @@ func TestSwarmLight(t *testing.T) {
 // TestSwarmFindsNodesThroughOthers has two nodes meet that know a third in common, and a chunk come over one in between.
 func TestSwarmFindsNodesThroughOthers(t *testing.T) {
 	t.Parallel()
-	ours, middle := startOurs(t, nil), startSwarm(t, ".")
-	other := startSwarm(t, ".", "-dial", middle.node.URLv4())
+	ours, middle := startOurs(t, nil), startSwarm(t)
+	other := startSwarm(t, "-dial", middle.node.URLv4())
 	middle.expect("RUN+ " + id(other.node) + " hive")
 	ours.server.AddPeer(middle.node)
 	other.expect("RUN+ " + id(ours.server.Self()) + " stream") // it, or we, have dialed
@@ -303,13 +303,13 @@ func TestSwarmFindsNodesThroughOthers(t *testing.T) {
 func TestSwarmHandsRequestsOn(t *testing.T) {
 	t.Parallel()
 	middle := startOurs(t, func(c *bzz.Config) { c.NoDial, c.NoSync = true, true })
-	far := startSwarm(t, ".", "-dial", middle.server.Self().URLv4())
+	far := startSwarm(t, "-dial", middle.server.Self().URLv4())
 	far.expect("RUN+ " + id(middle.server.Self()) + " stream")
-	far.do("put far away")
+	far.Say("put far away")
 	far.expect("PUT ")
-	asking := startSwarm(t, ".", "-dial", middle.server.Self().URLv4(), "-light")
+	asking := startSwarm(t, "-dial", middle.server.Self().URLv4(), "-light")
 	asking.expect("RUN+ " + id(middle.server.Self()) + " stream")
-	asking.do("get %v", smallChunk(t, "far away").Address())
+	asking.Say("get %v", smallChunk(t, "far away").Address())
 	if l := asking.expect("GOT "); l != `GOT "far away" <nil>` {
 		t.Error(l)
 	}
@@ -321,10 +321,10 @@ func TestSwarmHandsRequestsOn(t *testing.T) {
 func TestSwarmNetwork(t *testing.T) {
 	t.Parallel()
 	var theirs []*counterpart
-	boot := startSwarm(t, ".", "-sync", "-delay", "1s")
+	boot := startSwarm(t, "-sync", "-delay", "1s")
 	theirs = append(theirs, boot)
 	for range 4 {
-		theirs = append(theirs, startSwarm(t, ".", "-sync", "-delay", "1s", "-dial", boot.node.URLv4()))
+		theirs = append(theirs, startSwarm(t, "-sync", "-delay", "1s", "-dial", boot.node.URLv4()))
 	}
 	var ours []*swarmNode
 	for range 2 {
@@ -339,7 +339,7 @@ func TestSwarmNetwork(t *testing.T) {
 	for i, c := range theirs {
 		for j := range 20 {
 			text := fmt.Sprintf("chunk %d of node %d", j, i)
-			c.do("put %s", text)
+			c.Say("put %s", text)
 			hashes = append(hashes, smallChunk(t, text).Address().String())
 		}
 	}
@@ -363,7 +363,7 @@ func TestSwarmNetwork(t *testing.T) {
 			}
 		}
 		for i, c := range theirs {
-			c.do("get %s", hash)
+			c.Say("get %s", hash)
 			if l := c.expect("GOT "); !strings.HasSuffix(l, " <nil>") {
 				t.Errorf("node %d of theirs does not find %s: %s", i, hash, l)
 			}
