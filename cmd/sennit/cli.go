@@ -41,7 +41,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 	// Errors before a command's own code is reached are about the command line.
 	began := false
-	root.PersistentPreRun = func(*cobra.Command, []string) { began = true }
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
+		if err := cmd.ValidateFlagGroups(); err != nil {
+			return err // cobra looks at these only after this function
+		}
+		began = true
+		return nil
+	}
 
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
@@ -77,7 +83,7 @@ func newRoot() *cobra.Command {
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.AddCommand(newDemo(), newRun(), newHello(), newKey(), newENR(), newWhisper(), newVersion())
+	root.AddCommand(newDemo(), newRun(), newHello(), newEth(), newWhisper(), newSwarm(), newKey(), newENR(), newVersion())
 	return root
 }
 

@@ -2,6 +2,7 @@ package link
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sennit-net/sennit/internal/buffer"
@@ -36,6 +37,9 @@ type inbox struct {
 	space  chan struct{}      // signalled when there is room and somebody waits for it; capacity 1, never closed
 	tell   func(limit uint64) // on links with credit: has the remote told a new limit; called without a lock
 
+	// Atomic, for anybody.
+	read atomic.Bool // a message has been read since replying was last called
+
 	// Guarded by mu.
 	mu       sync.Mutex
 	arrived  sync.Cond // signalled on arrival and on the end
@@ -48,7 +52,6 @@ type inbox struct {
 	stopped  bool  // the lane was stopped: what arrives is dropped
 	flow     *flow // on links with credit: what the remote may send; it takes the place of used and held
 	sleepers int   // goroutines that wait for arrived
-	read     bool  // a message has been read since replying was last called
 	count    inboxCount
 }
 
@@ -230,7 +233,7 @@ func (in *inbox) pop() (*Message, error) {
 		in.sleepers--
 	}
 	m := in.queue.pop()
-	in.read = true
+	in.read.Store(true)
 	limit := in.dischargeLocked(m)
 	in.mu.Unlock()
 	if limit > 0 {
@@ -242,11 +245,13 @@ func (in *inbox) pop() (*Message, error) {
 // replying tells whether what is written now is probably an answer that nothing follows at once: something has been read
 // since the last call, and nothing is left to be read.
 func (in *inbox) replying() bool {
+	if !in.read.Load() {
+		return false // without the lock: this is asked for every message of a stream
+	}
+	in.read.Store(false)
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	reply := in.read && in.queue.len() == 0
-	in.read = false
-	return reply
+	return in.queue.len() == 0
 }
 
 // dischargeLocked takes back the charge of a message that has left the queue. It returns the limit that the remote is

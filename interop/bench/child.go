@@ -163,7 +163,7 @@ func (c *children) dialLanes() (remote, error) {
 			}
 		}
 	}
-	h, err := stack.NewHost(stack.Sennit{Lanes: true}, stack.Config{NoListen: true},
+	h, err := stack.NewHost(stack.Sennit{}, stack.Config{NoListen: true},
 		stack.Serving{Protocol: stack.Protocol{Name: "one", Version: 1, Length: 4}, Serve: read},
 		stack.Serving{Protocol: stack.Protocol{Name: "two", Version: 1, Length: 4}, Serve: read})
 	if err != nil {

@@ -36,7 +36,7 @@ func main() {
 		child   = flag.String("child", "", "internal: be the remote end of many idle links")
 	)
 	flag.IntVar(&o.rounds, "rounds", 5, "samples of each variant")
-	flag.DurationVar(&o.dur, "time", time.Second, "measured time of one sample")
+	flag.DurationVar(&o.dur, "time", 600*time.Millisecond, "measured time of one sample")
 	flag.Parse()
 	o.warm = o.dur / 3
 

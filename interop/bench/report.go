@@ -66,7 +66,7 @@ Figures depend on the machine; ratios much less, if it has nothing else to do.
 
 * machine: %s; %s
 * Go: %s, GOMAXPROCS %d
-* each sample measures %v after %v of warming up; a row beside a slow protocol %v, beside bulk or an unread one %v, on the slow link %v; everything together took %v
+* each sample measures %v after %v of warming up; beside a slow protocol %v, beside bulk or an unread one %v, on the slow link %v; everything together took %v
 * again: `+"`cd interop && go run ./bench`"+` (every row; `+"`-list`, `-rows`, `-rounds`, `-time`"+` choose, `+"`-cpuprofile`"+` shows where the time goes)
 `, o.rounds, machine(), load(), runtime.Version(), runtime.GOMAXPROCS(0), o.dur, o.warm.Round(time.Millisecond),
 		slowLonger*o.dur, bulkLonger*o.dur, slowLinkLonger*o.dur, took.Round(time.Second))

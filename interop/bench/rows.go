@@ -39,12 +39,12 @@ const (
 func geth() variant   { return variant{name: gethName, stack: stack.Geth{}, link: linkStack} }
 func libp2p() variant { return variant{name: libp2pName, link: linkLibp2p} }
 func lanes() variant {
-	return variant{name: lanesName, stack: stack.Sennit{Lanes: true}, link: linkStack}
+	return variant{name: lanesName, stack: stack.Sennit{}, link: linkStack}
 }
 
 // ours is classic Sennit with a policy; more goes into its name.
 func ours(more string, o stack.Overload) variant {
-	return variant{name: oursName + more, stack: stack.Sennit{}, link: linkStack, overload: o}
+	return variant{name: oursName + more, stack: stack.Sennit{NoLanes: true}, link: linkStack, overload: o}
 }
 
 // devp2p are the variants of rows that ask for devp2p.

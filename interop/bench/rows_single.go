@@ -111,14 +111,14 @@ func overloadRows() []row {
 	limit := float64((waitFor + 50*time.Millisecond).Milliseconds())
 	return []row{
 		{id: "sleeper", title: "ping-pong beside a protocol that sleeps 20 ms per 1 KiB message while flooded, inbox 4 MiB",
-			variants: policies(), run: pingBesideSleeper, classic: lines},
+			variants: policies(), run: pingBesideSleeper, most: 3, classic: lines},
 		{id: "wait", title: fmt.Sprintf("the same, policy Wait(%v)", waitFor), variants: []variant{geth(), wait, waitLanes}, run: pingBesideSleeper, most: 2, classic: []line{
 			{metric: "stall_ms", label: "held up in all, ms", own: wait.name, goal: fmt.Sprintf("at most %.0f", limit), met: atMost("stall_ms", limit)},
 			{metric: "alive", label: "round trips at the end (1: yes)", own: wait.name, goal: "the link lives", met: atLeast("alive", 1)},
 			{metric: "stopped", label: "slow protocol was stopped (1: yes)", own: wait.name, goal: "stopped", met: atLeast("stopped", 1)},
 		}},
 		{id: "unread", title: "ping-pong beside a protocol that never reads, flooded with 1 KiB messages",
-			variants: []variant{geth(), libp2p(), lanes()}, run: pingBesideUnread, lanes: []line{
+			variants: []variant{geth(), libp2p(), lanes()}, run: pingBesideUnread, most: 3, lanes: []line{
 				{metric: "p50_us", label: "p50, us"},
 				{metric: "p99_us", label: "p99, us"},
 				{metric: "of_idle", label: "p99, of p99 before the flood", goal: "at most 1.5", met: lanesAtMost("of_idle", 1.5)},

@@ -12,16 +12,16 @@ import (
 	"github.com/sennit-net/sennit/p2p/rlpx"
 )
 
-// Sennit is the p2p of this repository.
+// Sennit is the p2p of this repository. Its nodes offer lanes/1, as they do when nobody says otherwise.
 type Sennit struct {
-	// Lanes has its nodes offer lanes/1, as they do when nobody says otherwise; without it every link is classic RLPx.
-	Lanes bool
+	// NoLanes keeps them from it: every link is classic RLPx.
+	NoLanes bool
 }
 
-// Name returns "sennit" or "sennit lanes".
+// Name returns "sennit", or "sennit classic" with NoLanes.
 func (s Sennit) Name() string {
-	if s.Lanes {
-		return "sennit lanes"
+	if s.NoLanes {
+		return "sennit classic"
 	}
 	return "sennit"
 }
@@ -37,7 +37,7 @@ func (s Sennit) Start(c Config) (Node, error) {
 	cfg := p2p.Config{
 		PrivateKey: c.Key, Name: c.Name, MaxPeers: maxPeers(c), MaxPendingPeers: c.MaxInHand, NoDiscovery: true,
 		StaticNodes: c.Static, EnableMsgEvents: c.MsgEvents, Logger: log.NewLogger(log.DiscardHandler()),
-		NoLanes: !s.Lanes,
+		NoLanes: s.NoLanes,
 	}
 	if !c.NoListen {
 		cfg.ListenAddr = "127.0.0.1:0"

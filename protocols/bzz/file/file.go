@@ -72,16 +72,17 @@ func (f *File) ReadAt(p []byte, off int64) (int, error) {
 		}
 		return 0, io.EOF
 	}
-	r := f.section(f.ctx, off, min(f.Size(), off+int64(len(p))))
+	there := p[:min(int64(len(p)), f.Size()-off)]
+	r := f.section(f.ctx, off, off+int64(len(there)))
 	defer r.Close()
-	n, err := io.ReadFull(r, p[:min(int64(len(p)), f.Size()-off)])
+	n, err := io.ReadFull(r, there)
 	if err == nil && n < len(p) {
 		err = io.EOF
 	}
 	return n, err
 }
 
-// get fetches the top chunk of a subtree and checks it.
+// fetch gets the top chunk of a subtree and checks it.
 func (f *File) fetch(ctx context.Context, t subtree) (node, error) {
 	c, err := f.chunk(ctx, t.ref)
 	if err != nil {

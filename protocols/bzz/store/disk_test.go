@@ -1,10 +1,10 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -89,6 +89,19 @@ func TestAStoreOpenedWithLessCapacityShrinks(t *testing.T) {
 	}
 }
 
+func TestAStoreRemembersItsCapacity(t *testing.T) {
+	dir := t.TempDir()
+	for _, tt := range []struct{ opened, want int64 }{{0, DefaultCapacity / SlotSize}, {7 * SlotSize, 7}, {0, 7}, {9 * SlotSize, 9}, {0, 9}} {
+		s := mustOpen(t, dir, Options{Capacity: tt.opened})
+		if got := s.Stats().Capacity; got != tt.want {
+			t.Errorf("opened with %d: capacity of %d chunks, want %d", tt.opened, got, tt.want)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestTheDiskSpaceStaysWithinWhatIsPromised(t *testing.T) {
 	const capacity = 2000 * SlotSize
 	dir := t.TempDir()
@@ -125,7 +138,7 @@ func TestTheDiskSpaceStaysWithinWhatIsPromised(t *testing.T) {
 func TestAStoreBelongsToOneNodeAndOneProcess(t *testing.T) {
 	dir := t.TempDir()
 	s := mustOpen(t, dir, Options{Base: chunk.Address{1}})
-	if _, err := Open(dir, Options{Base: chunk.Address{1}}); err == nil || !strings.Contains(err.Error(), "in use") {
+	if _, err := Open(dir, Options{Base: chunk.Address{1}}); !errors.Is(err, ErrInUse) {
 		t.Errorf("opened twice: %v", err)
 	}
 	if err := s.Close(); err != nil {
@@ -193,40 +206,30 @@ func TestADamagedIndexIsAnErrorAndNoPanic(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(dir, "index")
-	whole, err := os.ReadFile(path)
+	whole, err := os.ReadFile(filepath.Join(dir, "index"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := rand.New(rand.NewPCG(1, 2))
-	refused := 0
-	for range 12 {
-		text := append([]byte(nil), whole...)
-		for i := 2 * os.Getpagesize(); i < len(text); i++ { // the first two pages have checksums
-			if r.IntN(50) == 0 {
-				text[i] = byte(r.Uint32())
+	page := os.Getpagesize()
+	for name, damage := range map[string]func([]byte) []byte{
+		"cut off":           func(b []byte) []byte { return b[:6*page] },
+		"cut off early":     func(b []byte) []byte { return b[:page] },
+		"zeros":             func(b []byte) []byte { return make([]byte, len(b)) },
+		"zeros after heads": func(b []byte) []byte { clear(b[2*page:]); return b },
+		"another file":      func([]byte) []byte { return []byte(strings.Repeat("no index\n", 1<<14)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			if err := os.WriteFile(filepath.Join(dir, "index"), damage(bytes.Clone(whole)), 0o600); err != nil {
+				t.Fatal(err)
 			}
-		}
-		if err := os.WriteFile(path, text, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		s, err := Open(dir, Options{})
-		if err != nil {
-			if strings.Contains(err.Error(), "in use") {
-				t.Fatalf("the lock of a store that could not be opened is still held: %v", err)
+			s, err := Open(dir, Options{})
+			if err == nil {
+				s.Close()
+				t.Fatal("the store was opened")
 			}
-			refused++
-			continue
-		}
-		for i := range 2000 {
-			if c, err := s.Get(t.Context(), numbered(i).Address()); err == nil && !c.Valid() {
-				t.Fatalf("chunk %d is damaged", i)
-			}
-		}
-		s.Close()
-	}
-	if refused == 0 {
-		t.Fatal("no damage was noticed")
+			t.Log(err)
+		})
 	}
 }
 
@@ -311,8 +314,8 @@ func TestAStoreTakesLittleMemory(t *testing.T) {
 		t.Errorf("%d bytes of heap while chunks are written, more than %d", full-before, limit)
 	}
 	mustSync(t, s)
-	if after := heap(); after > before+1<<20 {
-		t.Errorf("%d bytes of heap with 4000 chunks on disk, more than 1 MiB", after-before)
+	if after := heap(); after > before+2<<20 {
+		t.Errorf("%d bytes of heap with 4000 chunks on disk, more than 2 MiB", after-before)
 	}
 }
 

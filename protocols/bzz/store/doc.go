@@ -28,6 +28,9 @@ var (
 	// ErrClosed is returned by a store that has been closed.
 	ErrClosed = errors.New("store: closed")
 
+	// ErrInUse is returned for a store on disk that another process has open, or this one.
+	ErrInUse = errors.New("in use by another process")
+
 	// ErrRange is returned for a bin that does not exist.
 	ErrRange = errors.New("store: no such bin")
 )
@@ -38,9 +41,9 @@ type Options struct {
 	// another base fails.
 	Base chunk.Address
 
-	// Capacity is how many bytes of chunks the store holds at most; 0 means [DefaultCapacity]. Each chunk counts as
-	// [SlotSize] bytes, however short it is. There is always room for one. A store on disk takes somewhat more than that,
-	// see [Store].
+	// Capacity is how many bytes of chunks the store holds at most; 0 means [DefaultCapacity], or for a store on disk that
+	// exists the capacity that it had. Each chunk counts as [SlotSize] bytes, however short it is. There is always room
+	// for one. A store on disk takes somewhat more than that, see [Store]; opened with less than it had, it shrinks.
 	Capacity int64
 }
 

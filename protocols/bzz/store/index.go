@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"os"
 	"runtime/debug"
 	"time"
 
@@ -16,7 +15,7 @@ import (
 
 // The index is a bbolt file with these buckets. Integers are big-endian, so that keys sort by them.
 var (
-	bucketMeta    = []byte("meta")    // "format" -> 1 byte; "base" -> the node's address
+	bucketMeta    = []byte("meta")    // "format" -> 1 byte; "base" -> the node's address; "chunks" -> capacity 8
 	bucketChunks  = []byte("chunks")  // address -> place
 	bucketOrder   = []byte("order")   // bin 1, ID 8 -> address
 	bucketUsed    = []byte("used")    // use 8 -> address: least recently used first
@@ -62,45 +61,31 @@ func orderKey(bin int, id uint64) []byte {
 
 func useKey(use uint64) []byte { return binary.BigEndian.AppendUint64(nil, use) }
 
-// index wraps the database so that a damaged file is an error and not a panic. It is safe for concurrent use.
+// index wraps the database so that the damage which it notices is an error and not a panic. It is safe for concurrent use.
 type index struct{ db *bolt.DB }
 
-// openIndex opens or makes the index of the node at base.
-func openIndex(path string, base chunk.Address) (*index, error) {
+// openIndex opens or makes the index of a store, and sets the capacity that the options leave open.
+func openIndex(path string, opts *Options) (*index, error) {
 	x := new(index)
 	if err := x.open(path); errors.Is(err, berrors.ErrTimeout) {
-		return nil, errors.New("in use by another process")
+		return nil, ErrInUse
 	} else if err != nil {
 		return nil, fmt.Errorf("index: %w", err)
 	}
-	if err := x.update(func(tx *bolt.Tx) error { return prepare(tx, base) }); err != nil {
+	if err := x.update(func(tx *bolt.Tx) error { return prepare(tx, opts) }); err != nil {
 		return nil, errors.Join(err, x.db.Close())
 	}
 	return x, nil
 }
 
 func (x *index) open(path string) (err error) {
-	// Should the database panic, nobody else would close the file and give up its lock.
-	var file *os.File
-	defer func() {
-		if err != nil && file != nil {
-			file.Close()
-		}
-	}()
 	defer guard(&err)()
-	x.db, err = bolt.Open(path, 0o600, &bolt.Options{
-		Timeout:      lockPeriod,
-		FreelistType: bolt.FreelistMapType,
-		OpenFile: func(name string, flag int, mode os.FileMode) (f *os.File, err error) {
-			file, err = os.OpenFile(name, flag, mode)
-			return file, err
-		},
-	})
+	x.db, err = bolt.Open(path, 0o600, &bolt.Options{Timeout: lockPeriod, FreelistType: bolt.FreelistMapType})
 	return err
 }
 
 // prepare makes the buckets of a new index, or checks that an old one is of this format and of this node.
-func prepare(tx *bolt.Tx, base chunk.Address) error {
+func prepare(tx *bolt.Tx, opts *Options) error {
 	for _, name := range [][]byte{bucketMeta, bucketChunks, bucketOrder, bucketUsed, bucketCursors} {
 		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 			return err
@@ -111,12 +96,18 @@ func prepare(tx *bolt.Tx, base chunk.Address) error {
 		if len(old) != 1 || old[0] != format {
 			return fmt.Errorf("index of format %x, this program knows %d", old, format)
 		}
-		if owner := meta.Get([]byte("base")); string(owner) != string(base[:]) {
-			return fmt.Errorf("index of the node at %x, not of %v", owner, base)
+		if owner := meta.Get([]byte("base")); string(owner) != string(opts.Base[:]) {
+			return fmt.Errorf("index of the node at %x, not of %v", owner, opts.Base)
 		}
-		return nil
 	}
-	return errors.Join(meta.Put([]byte("format"), []byte{format}), meta.Put([]byte("base"), base[:]))
+	if old := meta.Get([]byte("chunks")); opts.Capacity <= 0 && len(old) == 8 {
+		opts.Capacity = int64(binary.BigEndian.Uint64(old)) * SlotSize
+	}
+	return errors.Join(
+		meta.Put([]byte("format"), []byte{format}),
+		meta.Put([]byte("base"), opts.Base[:]),
+		meta.Put([]byte("chunks"), binary.BigEndian.AppendUint64(nil, uint64(opts.chunks()))),
+	)
 }
 
 func (x *index) view(f func(tx *bolt.Tx) error) (err error) {

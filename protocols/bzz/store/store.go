@@ -72,8 +72,8 @@ type pendingChunk struct {
 	use uint64 // guarded by Store.mu
 }
 
-// Open opens the store in dir, which is made if it does not exist. It fails if another process has it open, and if it
-// belongs to another base address. Opening takes about a second for a million chunks. The caller closes the store.
+// Open opens the store in dir, which is made if it does not exist. It fails with [ErrInUse] if another
+// process has it open, and if it belongs to another base address. Opening takes about a second for a million chunks. The caller closes the store.
 func Open(dir string, opts Options) (*Store, error) {
 	s, err := open(dir, opts)
 	if err != nil {
@@ -89,7 +89,6 @@ func open(dir string, opts Options) (_ *Store, err error) {
 		return nil, err
 	}
 	s := &Store{
-		max:     opts.chunks(),
 		base:    opts.Base,
 		changes: newChanges(),
 		wake:    make(chan struct{}, 1),
@@ -102,9 +101,10 @@ func open(dir string, opts Options) (_ *Store, err error) {
 		room:    make(chan struct{}),
 	}
 	// The index comes first: whoever has it locked owns the slots as well.
-	if s.index, err = openIndex(filepath.Join(dir, "index"), opts.Base); err != nil {
+	if s.index, err = openIndex(filepath.Join(dir, "index"), &opts); err != nil {
 		return nil, err
 	}
+	s.max = opts.chunks()
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.index.db.Close())

@@ -1,11 +1,124 @@
 package node
 
 import (
+	"errors"
+	"os"
+	"path/filepath"
+	"sync"
+
 	"github.com/ethereum/go-ethereum/log"
+	"github.com/ethereum/go-ethereum/rpc"
 
 	"github.com/sennit-net/sennit/cmd/sennit/internal/config"
+	"github.com/sennit-net/sennit/p2p"
+	"github.com/sennit-net/sennit/protocols/eth"
+	"github.com/sennit-net/sennit/protocols/eth/chainfile"
 )
 
-func newEth(c *config.Config, _ log.Logger) (service, error) {
-	return nil, nil
+// ethService is the protocol eth.
+type ethService struct {
+	handler *eth.Handler
+	chain   *chainfile.Chain // nil for an observer
+	relay   bool
+	loading sync.WaitGroup
 }
+
+func newEth(c *config.Config, logger log.Logger) (service, error) {
+	if !c.Eth.Enabled {
+		return nil, nil
+	}
+	s := &ethService{relay: c.Eth.Relay}
+	cfg := eth.Config{Versions: c.Eth.Versions, Logger: logger}
+	var err error
+	if c.Eth.ServesChain() {
+		err = s.openChain(c, logger, &cfg)
+	} else {
+		cfg.Backend, err = newObserver(c.Eth)
+	}
+	if err == nil {
+		s.handler, err = eth.New(cfg)
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return s, nil
+}
+
+// newObserver makes the backend of a node without a chain.
+func newObserver(c config.Eth) (eth.Backend, error) {
+	if c.Genesis == "" {
+		chain, err := eth.Network(c.Network)
+		if err != nil {
+			return nil, err
+		}
+		if c.NetworkID != 0 {
+			chain.NetworkID = c.NetworkID
+		}
+		return eth.NewObserver(chain), nil
+	}
+	g, err := chainfile.ReadGenesis(c.Genesis)
+	if err != nil {
+		return nil, err
+	}
+	return eth.NewObserver(g.Chain(c.NetworkID)), nil
+}
+
+// openChain opens the chain in files and makes what keeps transactions.
+func (s *ethService) openChain(c *config.Config, logger log.Logger, cfg *eth.Config) error {
+	o := chainfile.Options{
+		Genesis: c.Eth.Genesis, Blocks: c.Eth.Chain, Receipts: c.Eth.Receipts, NetworkID: c.Eth.NetworkID, Logger: logger,
+	}
+	if c.Node.DataDir != "" {
+		o.Dir = filepath.Join(c.Node.DataDir, "eth")
+		if err := os.MkdirAll(c.Node.DataDir, 0o700); err != nil {
+			return err
+		}
+	}
+	g, err := chainfile.ReadGenesis(o.Genesis)
+	if err != nil {
+		return err
+	}
+	if s.relay {
+		pool, err := eth.NewTxPool(eth.TxPoolConfig{Chain: g.Chain(o.NetworkID)})
+		if err != nil {
+			return err
+		}
+		cfg.Pool, o.Pooled = pool, pool.PooledTransaction
+	}
+	s.chain, err = chainfile.Open(o)
+	if err != nil {
+		return err
+	}
+	head := s.chain.Head()
+	logger.Info("serving a chain", "head", head.Number, "hash", head.Hash, "genesis", g.Hash, "network", s.chain.Chain().NetworkID)
+	cfg.Backend = s.chain
+	return nil
+}
+
+// Protocols are the versions of eth.
+func (s *ethService) Protocols() []p2p.Protocol { return s.handler.Protocols() }
+
+// Start gets ready what checking blobs needs, which takes a second or two.
+func (s *ethService) Start(*p2p.Server) error {
+	if s.relay {
+		s.loading.Go(eth.LoadTrustedSetup)
+	}
+	return nil
+}
+
+// Stop ends the links of the protocol and closes the files.
+func (s *ethService) Stop() {
+	s.handler.Close()
+	s.loading.Wait()
+	_ = s.close() // they were only read
+}
+
+func (s *ethService) close() error {
+	if s.chain == nil {
+		return nil
+	}
+	return s.chain.Close()
+}
+
+// APIs is the namespace eth.
+func (s *ethService) APIs() []rpc.API { return s.handler.APIs() }

@@ -88,6 +88,8 @@ func writeAssembly() string {
 	line("VZEROUPPER")
 	line("RET")
 
+	narrower(&b)
+
 	data(&b, "last", []uint64{1 << 63})
 	data(&b, "offsets64", multiples(64))
 	data(&b, "offsets32", multiples(32))

@@ -9,20 +9,20 @@ import (
 	"github.com/ethereum/go-ethereum/crypto"
 )
 
-// bothWays runs a test with and, where there is one, without the wide hash.
-func bothWays(t *testing.T, test func(t *testing.T)) {
-	t.Run("as the processor can", test)
-	if wide {
-		wide = false
-		defer func() { wide = true }()
-		t.Run("one by one", test)
-	} else {
-		t.Log("this processor has no wide hash")
+// eachWay runs a test in each way of hashing that this processor has.
+func eachWay(t *testing.T, test func(t *testing.T)) {
+	defer func(w int) { width = w }(width)
+	for most, w := width, 8; w > 0; w /= 2 {
+		if w > most || w == 2 {
+			continue
+		}
+		width = w
+		t.Run(fmt.Sprintf("%d at once", w), test)
 	}
 }
 
 func TestBlocksAreHashedAsOneByOne(t *testing.T) {
-	bothWays(t, func(t *testing.T) {
+	eachWay(t, func(t *testing.T) {
 		r := rand.NewChaCha8([32]byte{1})
 		var h Hasher
 		for length := 0; length <= BlockSize; length++ {
@@ -58,7 +58,7 @@ func TestSumHashesBothParts(t *testing.T) {
 }
 
 func TestHashingDoesNotAllocate(t *testing.T) {
-	bothWays(t, func(t *testing.T) {
+	eachWay(t, func(t *testing.T) {
 		var h Hasher
 		dst, src := make([]byte, Lanes*Size), make([]byte, Lanes*BlockSize)
 		if n := testing.AllocsPerRun(10, func() { h.Blocks(dst, src, Lanes, 64); h.Blocks(dst, src, 1, 3); h.Sum(dst, src) }); n != 0 {
@@ -77,12 +77,18 @@ func TestAMessageThatIsTooLongPanics(t *testing.T) {
 }
 
 func BenchmarkBlocks(b *testing.B) {
+	defer func(w int) { width = w }(width)
 	var h Hasher
 	dst, src := make([]byte, Lanes*Size), make([]byte, Lanes*BlockSize)
-	for _, n := range []int{1, 2, Lanes} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
+	for most, w := width, 8; w > 0; w /= 2 {
+		if w > most || w == 2 {
+			continue
+		}
+		width = w
+		b.Run(fmt.Sprintf("%d at once", w), func(b *testing.B) {
+			b.SetBytes(int64(len(src)))
 			for b.Loop() {
-				h.Blocks(dst, src, n, BlockSize)
+				h.Blocks(dst, src, Lanes, BlockSize)
 			}
 		})
 	}

@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/common/hexutil"
+	"github.com/ethereum/go-ethereum/crypto"
+	"github.com/ethereum/go-ethereum/p2p/enode"
+	"github.com/spf13/cobra"
+
+	"github.com/sennit-net/sennit/cmd/sennit/internal/config"
+	"github.com/sennit-net/sennit/cmd/sennit/internal/ethcmd"
+	"github.com/sennit-net/sennit/cmd/sennit/internal/version"
+	"github.com/sennit-net/sennit/protocols/eth"
+)
+
+const ethLong = `Ask Ethereum nodes over eth/63 to eth/72, and watch what they say. Nothing has
+to be known of a node's chain: to ask a node, we say to be on whichever chain it
+is on, and to have its genesis block only.
+
+The commands go through the node that 'sennit run --eth' runs on this machine,
+and ask the one of its peers with the highest head; or with --node they link to
+any node that speaks eth, for as long as the command takes.`
+
+func newEth() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "eth",
+		Short: "Ask Ethereum nodes, and watch what they say",
+		Long:  ethLong,
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newEthHead(), newEthBlock(), newEthHeaders(), newEthTx(), newEthWatch())
+	return cmd
+}
+
+// ethFlags are what all of the commands are told.
+type ethFlags struct {
+	nodes             []string
+	endpoint, dataDir string
+	timeout           time.Duration
+	versions          []uint
+	asJSON            bool
+}
+
+func (f *ethFlags) register(cmd *cobra.Command) {
+	fs := cmd.Flags()
+	fs.StringVar(&f.endpoint, "rpc", "", "`PATH` of the running node's socket, or its URL (default: sennit.ipc below the data directory)")
+	fs.StringVar(&f.dataDir, "datadir", "", "data directory `DIR` of the running node (default: as of 'sennit run')")
+	fs.UintSliceVar(&f.versions, "eth-version", nil, "`VERSION` of eth to offer with --node, may be repeated (default: all)")
+	fs.BoolVar(&f.asJSON, "json", false, "print JSON")
+	cmd.MarkFlagsMutuallyExclusive("node", "rpc")
+	cmd.MarkFlagsMutuallyExclusive("node", "datadir")
+}
+
+// registerAsk adds the flags of a command that asks one node.
+func (f *ethFlags) registerAsk(cmd *cobra.Command) {
+	cmd.Flags().StringSliceVar(&f.nodes, "node", nil, "link to this `NODE`, an enode URL or a record (default: go through the running node)")
+	cmd.Flags().DurationVar(&f.timeout, "timeout", 15*time.Second, "`TIME` it may take in all")
+	f.register(cmd)
+}
+
+// dialConfig is how we present ourselves.
+func (f *ethFlags) dialConfig() (ethcmd.DialConfig, error) {
+	for _, v := range f.versions {
+		if eth.Length(v) == 0 {
+			return ethcmd.DialConfig{}, usageError(fmt.Errorf("--eth-version: %d is none of %v", v, eth.Versions()))
+		}
+	}
+	key, err := crypto.GenerateKey()
+	return ethcmd.DialConfig{Name: version.Get().ClientName(), Key: key, Versions: f.versions}, err
+}
+
+// targets are the nodes that were named.
+func (f *ethFlags) targets() ([]*enode.Node, error) {
+	list := make([]*enode.Node, len(f.nodes))
+	for i, url := range f.nodes {
+		var err error
+		if list[i], err = enode.Parse(enode.ValidSchemes, url); err != nil {
+			return nil, usageError(fmt.Errorf("--node: %q is no enode URL and no record: %w", url, err))
+		}
+	}
+	return list, nil
+}
+
+// connect returns the running node.
+func (f *ethFlags) connect(ctx context.Context) (ethcmd.Node, error) {
+	endpoint := f.endpoint
+	if endpoint == "" {
+		c := config.Default()
+		if f.dataDir != "" {
+			c.Node.DataDir = f.dataDir
+		}
+		if endpoint = c.IPCPath(); endpoint == "" {
+			return nil, usageError(errors.New("this system has no configuration directory for you: say where the running node's socket is with --rpc, or name a node with --node"))
+		}
+	}
+	return ethcmd.Connect(ctx, endpoint)
+}
+
+// ask opens the node that is asked, has f ask it, and takes leave.
+func (f *ethFlags) ask(ctx context.Context, ask func(context.Context, ethcmd.Node) error) error {
+	if f.timeout <= 0 {
+		return usageError(fmt.Errorf("--timeout: %v is no time to wait, want more than 0", f.timeout))
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, f.timeout, fmt.Errorf("no answer in %v", f.timeout))
+	defer cancel()
+	node, err := f.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer node.Close()
+	return ask(ctx, node)
+}
+
+func (f *ethFlags) open(ctx context.Context) (ethcmd.Node, error) {
+	switch len(f.nodes) {
+	case 0:
+		return f.connect(ctx)
+	case 1:
+		targets, err := f.targets()
+		if err != nil {
+			return nil, err
+		}
+		c, err := f.dialConfig()
+		if err != nil {
+			return nil, err
+		}
+		return ethcmd.Dial(ctx, c, targets[0])
+	}
+	return nil, usageError(errors.New("--node: one node is asked at a time"))
+}
+
+// parseBlock reads which block is meant: a number, a hash, or "head".
+func parseBlock(text string) (eth.HeadersRequest, error) {
+	var r eth.HeadersRequest
+	if text == "head" {
+		return r, nil
+	}
+	if hash, err := parseHash(text); err == nil {
+		r.Hash = &hash
+		return r, nil
+	}
+	var number uint64
+	if _, err := fmt.Sscan(text, &number); err != nil || fmt.Sprint(number) != text {
+		return r, usageError(fmt.Errorf("%q is no block: want a number, a hash of 64 hexadecimal digits, or head", text))
+	}
+	r.Number = (*hexutil.Uint64)(&number)
+	return r, nil
+}
+
+// parseHash reads a hash, with or without 0x.
+func parseHash(text string) (common.Hash, error) {
+	var hash common.Hash
+	if len(text) == 2*common.HashLength {
+		text = "0x" + text
+	}
+	if err := hash.UnmarshalText([]byte(text)); err != nil {
+		return hash, usageError(fmt.Errorf("%q is no hash of 64 hexadecimal digits", text))
+	}
+	return hash, nil
+}

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sennit-net/sennit/cmd/sennit/internal/ethcmd"
+	"github.com/sennit-net/sennit/protocols/eth"
+)
+
+const ethWatchLong = `Show what nodes say as they say it, until told to stop: transactions and blocks
+that they announce or send, the heads of their chains, their coming and going.
+A transaction or block is shown when the first node names it; with --all again
+for each of the others, with the time that has passed since.
+
+Watches the peers of the running node; or with --node, once or more often, these
+nodes, which are dialed again when a link is lost; or with --network nodes of a
+public network that discovery finds.
+
+Each line has the time, the beginning of the node's id, and what it said. With
+--json each is an object: event, at, peer, client, and hash, first, full, type,
+afterSeconds, size, number, earliest, difficulty, version, error where they
+apply.
+
+Exit status: 0 when it was told to stop, 1 if there is nothing to watch, 2 if
+the command line is wrong.`
+
+func newEthWatch() *cobra.Command {
+	var (
+		flags   ethFlags
+		network string
+		all     bool
+		only    []string
+	)
+	cmd := &cobra.Command{
+		Use:   "watch",
+		Short: "Watch what nodes announce",
+		Long:  ethWatchLong,
+		Example: `  sennit eth watch --node enode://...
+  sennit eth watch --network sepolia --only block,head
+  sennit eth watch --json | jq -r 'select(.event == "transaction") .hash'`,
+		Args: wants(),
+	}
+	fs := cmd.Flags()
+	fs.StringSliceVar(&flags.nodes, "node", nil, "link to this `NODE`, an enode URL or a record; may be repeated (default: watch the running node's peers)")
+	fs.StringVar(&network, "network", "", "find nodes of the public network `NAME`: "+strings.Join(eth.Networks(), ", "))
+	fs.BoolVar(&all, "all", false, "show what other nodes have named before as well")
+	fs.StringSliceVar(&only, "only", nil, "`EVENTS` to show: transaction, block, head, joined, left (default: all of them)")
+	flags.register(cmd)
+	cmd.MarkFlagsMutuallyExclusive("network", "rpc")
+	cmd.MarkFlagsMutuallyExclusive("network", "datadir")
+	completeWith(cmd, "network", eth.Networks())
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		for _, event := range only {
+			if !slices.Contains(ethEvents, event) {
+				return usageError(fmt.Errorf("--only: %q is none of %s", event, strings.Join(ethEvents, ", ")))
+			}
+		}
+		node, err := flags.watched(cmd.Context(), network)
+		if err != nil {
+			return err
+		}
+		defer node.Close()
+		return watchEth(cmd, node, flags.asJSON, func(r *eth.EventRecord) bool {
+			switch {
+			case len(only) > 0 && !slices.Contains(only, r.Event):
+				return false
+			case r.Event == "transaction" || r.Event == "block":
+				return all || r.First
+			}
+			return true
+		})
+	}
+	return cmd
+}
+
+var ethEvents = []string{"transaction", "block", "head", "joined", "left"}
+
+// connectTimeout is how long it may take to reach the running node.
+const connectTimeout = 15 * time.Second
+
+// watched opens what is to be watched.
+func (f *ethFlags) watched(ctx context.Context, network string) (ethcmd.Node, error) {
+	if len(f.nodes) == 0 && network == "" {
+		ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+		defer cancel()
+		return f.connect(ctx)
+	}
+	if network != "" && !slices.Contains(eth.Networks(), network) {
+		return nil, usageError(fmt.Errorf("--network: %q is none of %s", network, strings.Join(eth.Networks(), ", ")))
+	}
+	targets, err := f.targets()
+	if err != nil {
+		return nil, err
+	}
+	c, err := f.dialConfig()
+	if err != nil {
+		return nil, err
+	}
+	c.Network = network
+	return ethcmd.Listen(c, targets)
+}
+
+// watchEth prints the records that wanted lets pass until the command's context ends, which is no failure.
+func watchEth(cmd *cobra.Command, node ethcmd.Node, asJSON bool, wanted func(*eth.EventRecord) bool) error {
+	out := cmd.OutOrStdout()
+	enc := json.NewEncoder(out)
+	enc.SetEscapeHTML(false)
+	err := node.Watch(cmd.Context(), func(r *eth.EventRecord) error {
+		if !wanted(r) {
+			return nil
+		}
+		if asJSON {
+			return enc.Encode(r)
+		}
+		_, err := fmt.Fprintln(out, ethcmd.Line(r))
+		return err
+	})
+	if errors.Is(err, context.Cause(cmd.Context())) {
+		return nil
+	}
+	return err
+}

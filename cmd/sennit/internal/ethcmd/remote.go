@@ -1,0 +1,79 @@
+package ethcmd
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/core/types"
+	"github.com/ethereum/go-ethereum/rpc"
+
+	"github.com/sennit-net/sennit/admin"
+	"github.com/sennit-net/sennit/protocols/eth"
+)
+
+// remote is a running node, reached through its JSON-RPC endpoint.
+type remote struct{ client *rpc.Client }
+
+// Connect connects to the endpoint of a running node: the path of a socket or a URL.
+func Connect(ctx context.Context, endpoint string) (Node, error) {
+	client, err := admin.Dial(ctx, endpoint)
+	if err != nil {
+		return nil, fmt.Errorf("no running node at %s: %w", endpoint, err)
+	}
+	modules, err := client.SupportedModules()
+	if err == nil {
+		if _, ok := modules["eth"]; !ok {
+			err = fmt.Errorf("the running node does not speak eth; start it with `sennit run --eth`")
+		}
+	}
+	if err != nil {
+		client.Close()
+		return nil, err
+	}
+	return &remote{client}, nil
+}
+
+func (r *remote) Close() { r.client.Close() }
+
+func (r *remote) States(ctx context.Context) (list []*eth.PeerState, err error) {
+	err = r.client.CallContext(ctx, &list, "eth_peerStates")
+	return list, err
+}
+
+func (r *remote) Headers(ctx context.Context, q eth.HeadersRequest) (list []*types.Header, err error) {
+	err = r.client.CallContext(ctx, &list, "eth_peerHeaders", "", q)
+	return list, err
+}
+
+func (r *remote) Block(ctx context.Context, q eth.HeadersRequest) (b *eth.Block, err error) {
+	err = r.client.CallContext(ctx, &b, "eth_peerBlock", "", q)
+	return b, err
+}
+
+func (r *remote) Transaction(ctx context.Context, hash common.Hash) (tx *types.Transaction, err error) {
+	err = r.client.CallContext(ctx, &tx, "eth_peerTransaction", "", hash)
+	return tx, err
+}
+
+// Watch subscribes to what the node's peers say.
+func (r *remote) Watch(ctx context.Context, got func(*eth.EventRecord) error) error {
+	records := make(chan *eth.EventRecord, 1024)
+	sub, err := r.client.EthSubscribe(ctx, records, "seen")
+	if err != nil {
+		return err
+	}
+	defer sub.Unsubscribe()
+	for {
+		select {
+		case record := <-records:
+			if err := got(record); err != nil {
+				return err
+			}
+		case err := <-sub.Err():
+			return fmt.Errorf("the running node has gone: %w", err)
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}

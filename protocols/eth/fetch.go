@@ -1,0 +1,247 @@
+package eth
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/core/types"
+	"github.com/ethereum/go-ethereum/rlp"
+
+	"github.com/sennit-net/sennit/p2p"
+)
+
+// How announced transactions are fetched (section 7): after a moment in which they may come by themselves, from one
+// announcer at a time, one request at a time from each.
+const (
+	maxWants      = 4096                   // announced transactions that wait, per peer; more are not noted
+	wantDelay     = 500 * time.Millisecond // in which a transaction may come in full
+	fetchTimeout  = 5 * time.Second        // until another announcer is asked
+	fetchHashes   = 256                    // in one request
+	fetchBytes    = 128 << 10              // by announced size, in one request
+	sizeTolerance = 8                      // bytes that an announced size may be off
+)
+
+// want is an announced transaction that we do not have.
+type want struct {
+	TxInfo
+	due time.Time // when it may be asked for
+}
+
+// wants are what a peer has announced and we do not have, in order of time. It is guarded by the peer's mu.
+type wants struct {
+	list  []want
+	round *round // a request that has not been answered; nil if there is none
+}
+
+// round is one request for announced transactions.
+type round struct {
+	infos []TxInfo  // in the order asked for
+	until time.Time // when others may be asked for them
+	over  bool      // others may be
+}
+
+// stop forgets everything, and returns what was claimed.
+func (w *wants) stop() []TxInfo {
+	w.list = nil
+	if w.round == nil || w.round.over {
+		return nil
+	}
+	w.round.over = true
+	return w.round.infos
+}
+
+// fetching are the transactions that some peer has been asked for. Safe for concurrent use.
+type fetching struct {
+	mu sync.Mutex
+	m  map[common.Hash]struct{}
+}
+
+// claim reports whether nobody has been asked for a transaction, and notes that somebody is now.
+func (f *fetching) claim(hash common.Hash) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if _, claimed := f.m[hash]; claimed {
+		return false
+	}
+	if f.m == nil {
+		f.m = make(map[common.Hash]struct{})
+	}
+	f.m[hash] = struct{}{}
+	return true
+}
+
+func (f *fetching) release(infos []TxInfo) {
+	f.mu.Lock()
+	for i := range infos {
+		delete(f.m, infos[i].Hash)
+	}
+	f.mu.Unlock()
+}
+
+// want notes announced transactions; the goroutine that sends asks for them when it is time. txs is not kept.
+func (p *Peer) want(txs []TxInfo, at time.Time) {
+	due := at.Add(wantDelay)
+	p.mu.Lock()
+	if p.ended {
+		txs = nil
+	}
+	for i := range txs {
+		if len(p.wants.list) == maxWants {
+			break
+		}
+		w := want{txs[i], due}
+		if w.Type == types.BlobTxType {
+			w.due = at // it never comes in full
+		}
+		p.wants.list = append(p.wants.list, w)
+	}
+	p.mu.Unlock()
+	signal(p.wake)
+}
+
+// fetch asks for what is due and says when to look again.
+func (p *Peer) fetch(now time.Time) time.Duration {
+	if p.h.cfg.Pool == nil {
+		return time.Hour
+	}
+	p.mu.Lock()
+	if r := p.wants.round; r != nil {
+		defer p.mu.Unlock()
+		return p.fetchOverLocked(r, now)
+	}
+	due, next := p.wants.take(now)
+	p.mu.Unlock()
+	if len(due) == 0 {
+		return next
+	}
+	r := &round{until: now.Add(fetchTimeout)}
+	var later []want
+	for _, w := range due {
+		switch {
+		case p.h.cfg.Pool.Has(w.Hash):
+		case p.h.fetching.claim(w.Hash):
+			r.infos = append(r.infos, w.TxInfo)
+		default:
+			later = append(later, want{w.TxInfo, now.Add(wantDelay)}) // until it has come, or its turn
+		}
+	}
+	return p.startRound(r, later)
+}
+
+// take takes what is due, but no more than fits into one request, and says when the next is.
+func (w *wants) take(now time.Time) (due []want, next time.Duration) {
+	var left []want
+	next, bytes := time.Hour, uint64(0)
+	for _, x := range w.list {
+		wait := x.due.Sub(now)
+		if wait <= 0 && len(due) < fetchHashes && (len(due) == 0 || bytes+x.Size <= fetchBytes) {
+			due, bytes = append(due, x), bytes+x.Size
+			continue
+		}
+		next = min(next, max(wait, 0))
+		left = append(left, x)
+	}
+	if len(due) > 0 {
+		w.list = left
+	}
+	return due, next
+}
+
+// fetchOverLocked gives others the chance to be asked when a peer does not answer.
+func (p *Peer) fetchOverLocked(r *round, now time.Time) time.Duration {
+	switch wait := r.until.Sub(now); {
+	case r.over:
+		return time.Hour
+	case wait > 0:
+		return wait
+	}
+	r.over = true
+	p.h.fetching.release(r.infos)
+	return time.Hour
+}
+
+// startRound sends the request.
+func (p *Peer) startRound(r *round, later []want) time.Duration {
+	p.mu.Lock()
+	p.wants.list = append(p.wants.list, later...)
+	if len(r.infos) > 0 {
+		p.wants.round = r
+	}
+	p.mu.Unlock()
+	if len(r.infos) == 0 {
+		return time.Millisecond // there may be more that is due
+	}
+	m := &GetByHash{For: CodeGetPooledTransactions, Hashes: make([]common.Hash, len(r.infos))}
+	for i := range r.infos {
+		m.Hashes[i] = r.infos[i].Hash
+	}
+	if err := p.post(m, len(m.Hashes), func(m Message, err error) { p.fetched(r, m, err) }); err != nil {
+		p.endRound(r)
+		return fetchTimeout // the peer is gone, or busy
+	}
+	return fetchTimeout
+}
+
+// endRound lets the peer be asked again.
+func (p *Peer) endRound(r *round) {
+	p.mu.Lock()
+	if p.wants.round == r {
+		p.wants.round = nil
+	}
+	over := r.over
+	r.over = true
+	p.mu.Unlock()
+	if !over {
+		p.h.fetching.release(r.infos)
+	}
+	signal(p.wake)
+}
+
+// fetched takes the answer to a request for announced transactions.
+func (p *Peer) fetched(r *round, m Message, err error) {
+	defer p.endRound(r)
+	if err != nil {
+		return
+	}
+	txs, err := readPooled(m.(*Items).Items, r.infos)
+	if err != nil {
+		p.drop(p2p.DiscUselessPeer, err)
+		return
+	}
+	p.h.keep(txs, p)
+}
+
+// readPooled reads the transactions in an answer to a request for those with certain hashes, of which some may be missing.
+// With a Size of 0 the announcement said nothing, or there was none.
+func readPooled(list []rlp.RawValue, asked []TxInfo) ([]Transaction, error) {
+	txs := make([]Transaction, 0, len(list))
+	for _, raw := range list {
+		tx, err := ReadTransaction(raw)
+		if err != nil {
+			return nil, fmt.Errorf("%w (%w)", err, ErrBadAnswer)
+		}
+		for len(asked) > 0 && asked[0].Hash != tx.Hash {
+			asked = asked[1:]
+		}
+		if len(asked) == 0 {
+			return nil, fmt.Errorf("transaction %x was not asked for, or is out of order: %w", tx.Hash, ErrBadAnswer)
+		}
+		info := asked[0]
+		asked = asked[1:]
+		switch {
+		case info.Size > 0 && info.Type != tx.Type:
+			err = fmt.Errorf("of type %d, announced as %d: %w", tx.Type, info.Type, ErrBadAnswer)
+		case info.Size > 0 && max(info.Size, tx.Size)-min(info.Size, tx.Size) > sizeTolerance:
+			err = fmt.Errorf("of %d bytes, announced as %d: %w", tx.Size, info.Size, ErrBadAnswer)
+		case tx.Type == types.BlobTxType && !tx.hasSidecar():
+			err = fmt.Errorf("%w: %w", errNoSidecar, ErrBadAnswer)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("transaction %x: %w", tx.Hash, err)
+		}
+		txs = append(txs, tx)
+	}
+	return txs, nil
+}
