@@ -135,7 +135,13 @@ type javascript struct {
 // startJavascript starts peer.mjs and waits for its ENODE line.
 func startJavascript(t *testing.T, args ...string) *javascript {
 	t.Helper()
-	cmd := exec.Command("node", append([]string{"peer.mjs"}, args...)...)
+	return startScript(t, "peer.mjs", args...)
+}
+
+// startScript starts a program of ethereumjs and waits for its ENODE line.
+func startScript(t *testing.T, program string, args ...string) *javascript {
+	t.Helper()
+	cmd := exec.Command("node", append([]string{program}, args...)...)
 	cmd.Dir = ethereumjsDir
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe()

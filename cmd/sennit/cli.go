@@ -42,8 +42,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	// Errors before a command's own code is reached are about the command line.
 	began := false
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
-		if err := cmd.ValidateFlagGroups(); err != nil { // cobra does it later
-			return err
+	root.AddCommand(newDemo(), newRun(), newHello(), newEth(), newWhisper(), newSwarm(), newKey(), newENR(), newVersion())
 		}
 		began = true
 		return nil
@@ -83,7 +82,7 @@ func newRoot() *cobra.Command {
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.AddCommand(newDemo(), newRun(), newHello(), newEth(), newWhisper(), newKey(), newENR(), newVersion())
+	root.AddCommand(newDemo(), newRun(), newHello(), newEth(), newWhisper(), newSwarm(), newKey(), newENR(), newVersion())
 	return root
 }
 

@@ -55,6 +55,7 @@ var dependencies = []string{
 	"github.com/prometheus/client_golang",
 	"github.com/spf13/cobra",
 	"github.com/spf13/pflag", // the flags of cobra
+	"go.etcd.io/bbolt",       // the index of protocols/bzz/store
 	"golang.org/x/sync",
 	"golang.org/x/sys",
 	"golang.org/x/term",

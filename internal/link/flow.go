@@ -16,6 +16,7 @@ type flow struct {
 	window   uint64 // how much may be granted beyond what is taken
 	missing  uint64 // what has to come to complete the message that is arriving
 	asOf     uint64 // received at the last tick
+	readAsOf uint64 // taken when the window was last measured
 	charged  int64  // to the ledger
 	waiting  bool   // a reader waits for the ledger, and for room to be signalled
 }
@@ -71,12 +72,15 @@ func (in *inbox) chargeLocked(bytes int64) bool {
 }
 
 // measured takes note of how much has come in one round trip, and doubles the window if that is half of it or more: then
-// it is the window that bounds the rate. Windows may grow as long as half of the ledger is free.
+// it is the window that bounds the rate, unless it is a protocol that reads nothing. Windows may grow as long as half of
+// the ledger is free.
 func (in *inbox) measured(came uint64) (window uint64, grown bool) {
 	in.mu.Lock()
 	f := in.flow
 	most := max(uint64(in.limit), lanes.InitialLimit)
-	if grown = 2*came >= f.window && f.window < most && in.ledger.halfFree(); grown {
+	reads := f.taken > f.readAsOf || in.sleepers > 0
+	f.readAsOf = f.taken
+	if grown = reads && 2*came >= f.window && f.window < most && in.ledger.halfFree(); grown {
 		f.window = min(2*f.window, most)
 	}
 	window = f.window

@@ -96,6 +96,7 @@ func TestAWindowIsDoubledWhenHalfOfItComesInOneRoundTripAndUpToTheInbox(t *testi
 		ledger := NewLedger(1 << 30)
 		ledger.charge(int64(test.hogged * (1 << 30)))
 		in, _ := creditInbox(test.inbox, ledger)
+		in.sleepers = 1 // the protocol waits for more
 		for _, came := range test.came {
 			in.measured(came)
 		}
@@ -105,10 +106,29 @@ func TestAWindowIsDoubledWhenHalfOfItComesInOneRoundTripAndUpToTheInbox(t *testi
 	}
 }
 
+func TestTheWindowOfAProtocolThatReadsNothingStaysAsItIs(t *testing.T) {
+	in, told := creditInbox(DefaultInbox, nil)
+	in.arrive([]*Message{{cost: 100_000}, {cost: 100_000}}, 200_000, 0)
+	for i, step := range []struct {
+		read bool
+		want uint64
+	}{{false, 1}, {false, 1}, {true, 2}, {false, 2}, {true, 4}, {false, 4}} {
+		if step.read {
+			if _, err := in.pop(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if in.measured(1 << 20); in.flow.window != step.want*lanes.InitialLimit {
+			t.Errorf("step %d: window %d, limit %d", i, in.flow.window, *told)
+		}
+	}
+}
+
 func TestAnIdleLaneFallsBackToTheSmallestWindowAndKeepsWhatItWasGiven(t *testing.T) {
 	ledger := NewLedger(1 << 30)
 	in, _ := creditInbox(DefaultInbox, ledger)
 	in.arrive([]*Message{{cost: 200_000}}, 200_000, 0)
+	in.sleepers = 1
 	in.measured(lanes.InitialLimit)
 	in.measured(2 * lanes.InitialLimit)
 	granted := in.flow.granted

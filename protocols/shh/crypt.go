@@ -49,10 +49,8 @@ func checkSymKey(key []byte) error {
 }
 
 func checkPublicKey(key *ecdsa.PublicKey) error {
-	if key == nil || key.X == nil || key.Y == nil || !crypto.S256().IsOnCurve(key.X, key.Y) {
-		return errors.New("invalid public key: not a point of secp256k1")
-	}
-	return nil
+	_, err := parsePublicKey(crypto.FromECDSAPub(key))
+	return err
 }
 
 func allZero(b []byte) bool {

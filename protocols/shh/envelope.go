@@ -134,13 +134,16 @@ func (e *Envelope) finish() {
 
 func (e *Envelope) encode() []byte {
 	size := e.contentSize() + rlp.IntSize(e.Nonce)
-	b := e.appendContent(appendListHead(make([]byte, 0, listHeadMax+size), size))
-	return rlp.AppendUint64(b, e.Nonce)
+	b := e.appendContentHead(appendListHead(make([]byte, 0, listHeadMax+size), size))
+	return rlp.AppendUint64(append(b, e.Data...), e.Nonce)
 }
 
 // appendShort appends what proof of work is about: the list without its nonce.
-func (e *Envelope) appendShort(b []byte) []byte {
-	return e.appendContent(appendListHead(b, e.contentSize()))
+func (e *Envelope) appendShort(b []byte) []byte { return append(e.appendShortHead(b), e.Data...) }
+
+// appendShortHead appends what comes before the data in it.
+func (e *Envelope) appendShortHead(b []byte) []byte {
+	return e.appendContentHead(appendListHead(b, e.contentSize()))
 }
 
 // shortSize returns the length of what appendShort appends.
@@ -150,14 +153,15 @@ func (e *Envelope) contentSize() int {
 	return rlp.IntSize(uint64(e.Expiry)) + rlp.IntSize(uint64(e.TTL)) + 1 + TopicSize + int(rlp.BytesSize(e.Data))
 }
 
-func (e *Envelope) appendContent(b []byte) []byte {
+// appendContentHead appends the items before the data and the head of the data, which a single small byte does not have.
+func (e *Envelope) appendContentHead(b []byte) []byte {
 	b = rlp.AppendUint64(b, uint64(e.Expiry))
 	b = rlp.AppendUint64(b, uint64(e.TTL))
 	b = append(append(b, 0x80+TopicSize), e.Topic[:]...)
 	if len(e.Data) == 1 && e.Data[0] < 0x80 {
-		return append(b, e.Data[0])
+		return b
 	}
-	return append(appendHead(b, 0x80, len(e.Data)), e.Data...)
+	return appendHead(b, 0x80, len(e.Data))
 }
 
 // listHeadMax is the size of the largest head of a list.

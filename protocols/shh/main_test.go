@@ -22,3 +22,11 @@ func newKey(t testing.TB) *ecdsa.PrivateKey {
 	}
 	return key
 }
+
+// offCurve returns a public key that is none.
+func offCurve(t testing.TB) *ecdsa.PublicKey {
+	key := newKey(t).PublicKey
+	//lint:ignore SA1019 there is no other way to make a key of coordinates that are no point
+	key.X = key.Y
+	return &key
+}

@@ -28,7 +28,8 @@ type Outgoing struct {
 	Padding []byte        // nil: random bytes, up to a multiple of 256 bytes in all
 	TTL     time.Duration // in whole seconds; 0 means [DefaultTTL]
 
-	// Work is the proof of work to aim at. 0 means the node's own minimum, a negative number none.
+	// Work is the proof of work to aim at. 0 means the node's own minimum, a negative number none. A peer that asks for more
+	// is not sent the message.
 	Work float64
 
 	// WorkTime is how long a nonce is looked for; 0 means [DefaultWorkTime].

@@ -63,7 +63,8 @@ func (e *Envelope) Work() Work { return e.workAt(0) }
 // workAt returns the work of an envelope that stays so many seconds longer than it says, because it is dated in the future.
 func (e *Envelope) workAt(ahead uint64) Work {
 	var d [32]byte
-	h18, h19 := newPrefixHash(e, Rule18), newPrefixHash(e, Rule19)
+	h19 := newPrefixHash(e, Rule19)
+	h18 := h19.digested()
 	h18.sum(e.Nonce, &d)
 	by18 := trailingZeros(&d)
 	h19.sum(e.Nonce, &d)
@@ -110,30 +111,55 @@ type prefixHash struct {
 	nonce   [8]byte
 }
 
+// shortHeadMax is the size of the largest head of what is hashed: of a list and of the data, two integers and the topic.
+const shortHeadMax = 2*listHeadMax + 2*5 + 1 + TopicSize
+
 // newPrefixHash returns the hash that the given rule, which is one, counts the bits of.
 func newPrefixHash(e *Envelope, rule Rules) *prefixHash {
-	h := &prefixHash{KeccakState: crypto.NewKeccakState()}
-	h.restore = h.KeccakState.(encoding.BinaryUnmarshaler)
-	h.Write(e.appendShort(make([]byte, 0, listHeadMax+e.contentSize())))
+	h := startPrefixHash()
+	h.Write(e.appendShortHead(make([]byte, 0, shortHeadMax)))
+	h.Write(e.Data)
+	h.after = h.mark()
 	if rule == Rule18 {
-		var digest [32 + 24]byte
-		h.Read(digest[:32])
-		h.Reset()
-		h.Write(digest[:])
+		return h.digested()
 	}
-	after, err := h.KeccakState.(encoding.BinaryMarshaler).MarshalBinary()
-	if err != nil {
-		panic(err) // go-ethereum's Keccak always can
-	}
-	h.after = after
 	return h
+}
+
+// digested returns the hash of Rule18, whose prefix is the digest of that of Rule19.
+func (h *prefixHash) digested() *prefixHash {
+	var prefix [32 + 24]byte
+	h.reset()
+	h.Read(prefix[:32])
+	d := startPrefixHash()
+	d.Write(prefix[:])
+	d.after = d.mark()
+	return d
+}
+
+func startPrefixHash() *prefixHash {
+	k := crypto.NewKeccakState()
+	return &prefixHash{KeccakState: k, restore: k.(encoding.BinaryUnmarshaler)}
+}
+
+// mark returns the present state, and reset goes back to the one after the prefix. go-ethereum's Keccak does both without fail.
+func (h *prefixHash) mark() []byte {
+	state, err := h.KeccakState.(encoding.BinaryMarshaler).MarshalBinary()
+	if err != nil {
+		panic(err)
+	}
+	return state
+}
+
+func (h *prefixHash) reset() {
+	if err := h.restore.UnmarshalBinary(h.after); err != nil {
+		panic(err)
+	}
 }
 
 // sum sets d to the digest of the prefix and the nonce.
 func (h *prefixHash) sum(nonce uint64, d *[32]byte) {
-	if err := h.restore.UnmarshalBinary(h.after); err != nil {
-		panic(err) // it is its own encoding
-	}
+	h.reset()
 	binary.BigEndian.PutUint64(h.nonce[:], nonce)
 	h.Write(h.nonce[:])
 	h.Read(d[:])

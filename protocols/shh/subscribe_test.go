@@ -76,11 +76,9 @@ func TestAFilterLetsPassWhatItSays(t *testing.T) {
 
 func TestFiltersThatMakeNoSenseAreRefused(t *testing.T) {
 	w := newTestWhisper(t, Config{})
-	off := newKey(t).PublicKey
-	off.X = off.Y
 	for name, f := range map[string]Filter{
 		"no key": {}, "two keys": {SymKey: NewSymKey(), PrivateKey: newKey(t)}, "a short key": {SymKey: []byte{1}}, "a key of zeros": {SymKey: make([]byte, 32)},
-		"a signer off the curve": {SymKey: NewSymKey(), From: &off},
+		"a signer off the curve": {SymKey: NewSymKey(), From: offCurve(t)},
 	} {
 		if s, err := w.Subscribe(f); err == nil {
 			s.Close()

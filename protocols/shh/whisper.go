@@ -108,16 +108,16 @@ func New(c Config) (*Whisper, error) {
 		c.Accept = BothRules
 	}
 	if err := checkMinWork(c.MinWork); err != nil {
-		return nil, fmt.Errorf("MinWork: %w", err)
+		return nil, fmt.Errorf("%w (MinWork)", err)
 	}
 	if err := checkMaxSize(c.MaxMessageSize); err != nil {
 		return nil, err
 	}
 	if c.PoolBytes < int64(c.MaxMessageSize)+entryOverhead {
-		return nil, fmt.Errorf("PoolBytes is %d, too small for one message of %d", c.PoolBytes, c.MaxMessageSize)
+		return nil, fmt.Errorf("a pool of %d bytes (PoolBytes), too small for one message of %d", c.PoolBytes, c.MaxMessageSize)
 	}
 	if c.Accept&^BothRules != 0 {
-		return nil, fmt.Errorf("Accept is %#x, which names rules that do not exist", uint8(c.Accept))
+		return nil, fmt.Errorf("rules %#x to accept (Accept), some of which do not exist", uint8(c.Accept))
 	}
 	w := &Whisper{
 		log: c.Logger, accept: c.Accept, peerRules: c.PeerRules, pool: newPool(c.PoolBytes), trusted: make(map[enode.ID]bool),
@@ -137,7 +137,7 @@ func New(c Config) (*Whisper, error) {
 
 func checkMaxSize(n int) error {
 	if n <= headerLength || n > MaxMessageSizeLimit {
-		return fmt.Errorf("a largest message of %d bytes, want %d to %d", n, headerLength+1, MaxMessageSizeLimit)
+		return fmt.Errorf("a largest message of %d bytes (MaxMessageSize), want %d to %d", n, headerLength+1, MaxMessageSizeLimit)
 	}
 	return nil
 }

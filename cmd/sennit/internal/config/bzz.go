@@ -1,23 +1,71 @@
 package config
 
-import "github.com/spf13/pflag"
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/spf13/pflag"
+
+	"github.com/sennit-net/sennit/protocols/bzz"
+	"github.com/sennit-net/sennit/protocols/bzz/store"
+)
 
 // Bzz is the [bzz] section of the file: Swarm.
 type Bzz struct {
-	Enabled bool // speak the protocol
+	Enabled   bool   // speak the protocols
+	NetworkID uint64 // nodes of other networks are refused
+	Light     bool   // keep and serve nothing for others
+	NoSync    bool   // neither offer chunks to neighbours nor take theirs
+	Dir       string // directory of the chunks; empty: "swarm" below DataDir
+	Capacity  int64  // of the chunks, in bytes
 }
 
-func defaultBzz() Bzz { return Bzz{} }
+func defaultBzz() Bzz { return Bzz{NetworkID: bzz.DefaultNetworkID, Capacity: store.DefaultCapacity} }
 
 // register adds the section's flags to fs, to be stored in c.
 func (c *Bzz) register(fs *pflag.FlagSet) {
-	fs.BoolVar(&c.Enabled, "bzz", false, "speak bzz")
+	fs.BoolVar(&c.Enabled, "bzz", false, "speak bzz, hive and stream: Swarm")
+	fs.Uint64Var(&c.NetworkID, "bzz-network", bzz.DefaultNetworkID, "network id `N` of Swarm; nodes of others are refused")
+	fs.BoolVar(&c.Light, "bzz-light", false, "fetch chunks, but keep and serve none for others")
+	fs.BoolVar(&c.NoSync, "bzz-nosync", false, "do not sync chunks with neighbours")
+	fs.StringVar(&c.Dir, "bzz-dir", "", "directory `DIR` of the chunks (default: swarm below the data directory)")
+	fs.Int64Var(&c.Capacity, "bzz-capacity", store.DefaultCapacity, "keep chunks of up to `BYTES`; those unused for longest leave first")
 }
 
 // overrides says how the flags, read into from, change c.
 func (c *Bzz) overrides(from *Bzz) []override {
-	return []override{{"bzz", assign(&c.Enabled, &from.Enabled)}}
+	return []override{
+		{"bzz", assign(&c.Enabled, &from.Enabled)},
+		{"bzz-network", assign(&c.NetworkID, &from.NetworkID)},
+		{"bzz-light", assign(&c.Light, &from.Light)},
+		{"bzz-nosync", assign(&c.NoSync, &from.NoSync)},
+		{"bzz-dir", assign(&c.Dir, &from.Dir)},
+		{"bzz-capacity", assign(&c.Capacity, &from.Capacity)},
+	}
 }
 
+// minBzzCapacity is the least a store is of any use with, in bytes.
+const minBzzCapacity = 1 << 20
+
 // check returns an error that names a value which makes no sense.
-func (c *Bzz) check() error { return nil }
+func (c *Bzz) check() error {
+	switch {
+	case c.NetworkID == 0:
+		return errors.New("bzz: NetworkID is 0, want another number")
+	case c.Capacity < minBzzCapacity:
+		return fmt.Errorf("bzz: Capacity is %d, want at least %d bytes", c.Capacity, minBzzCapacity)
+	}
+	return nil
+}
+
+// ChunkDir returns the directory of the chunks.
+func (c *Config) ChunkDir() (string, error) {
+	switch {
+	case c.Bzz.Dir != "":
+		return c.Bzz.Dir, nil
+	case c.Node.DataDir != "":
+		return filepath.Join(c.Node.DataDir, "swarm"), nil
+	}
+	return "", errors.New("no data directory for the chunks: say one with --datadir, or --bzz-dir")
+}

@@ -128,7 +128,12 @@ var (
 		{"--eth-chain=/flag/a,/flag/b", map[string]any{"eth": ethWith(func(c *Eth) { c.Chain = []string{"/flag/a", "/flag/b"} })}},
 		{"--eth-receipts=/flag/r", map[string]any{"eth": ethWith(func(c *Eth) { c.Receipts = "/flag/r" })}},
 		{"--eth-relay", map[string]any{"eth": ethWith(func(c *Eth) { c.Relay = true })}},
-		{"--bzz", map[string]any{"bzz": Bzz{Enabled: true}}},
+		{"--bzz", map[string]any{"bzz": withBzz(func(c *Bzz) { c.Enabled = true })}},
+		{"--bzz-network=9", map[string]any{"bzz": withBzz(func(c *Bzz) { c.NetworkID = 9 })}},
+		{"--bzz-light", map[string]any{"bzz": withBzz(func(c *Bzz) { c.Light = true })}},
+		{"--bzz-nosync", map[string]any{"bzz": withBzz(func(c *Bzz) { c.NoSync = true })}},
+		{"--bzz-dir=/flag", map[string]any{"bzz": withBzz(func(c *Bzz) { c.Dir = "/flag" })}},
+		{"--bzz-capacity=2000000", map[string]any{"bzz": withBzz(func(c *Bzz) { c.Capacity = 2000000 })}},
 		{"--ipc=/flag/ipc", map[string]any{"rpc": RPC{IPC: "/flag/ipc", HTTPNamespaces: defaultRPC().HTTPNamespaces}}},
 		{"--noipc", map[string]any{"rpc": RPC{NoIPC: true, HTTPNamespaces: defaultRPC().HTTPNamespaces}}},
 		{"--http=127.0.0.1:1", map[string]any{"rpc": RPC{HTTP: "127.0.0.1:1", HTTPNamespaces: defaultRPC().HTTPNamespaces}}},
@@ -312,6 +317,13 @@ func TestLogHasTheFormAndLevelAskedFor(t *testing.T) {
 	}
 }
 
+// withBzz returns the default of [bzz] with a change.
+func withBzz(change func(*Bzz)) Bzz {
+	c := defaultBzz()
+	change(&c)
+	return c
+}
+
 // withShh returns the default of [shh] with a change.
 func withShh(change func(*Shh)) Shh {
 	c := defaultShh()
@@ -321,10 +333,10 @@ func withShh(change func(*Shh)) Shh {
 
 func TestAWhisperSectionThatMakesNoSenseIsRefused(t *testing.T) {
 	for want, change := range map[string]func(*Shh){
-		"MinPoW is -1":        func(c *Shh) { c.MinPoW = -1 },
-		`Accept is "2.0"`:     func(c *Shh) { c.Accept = "2.0" },
+		"(MinPoW)":            func(c *Shh) { c.MinPoW = -1 },
+		`"2.0" to accept`:     func(c *Shh) { c.Accept = "2.0" },
 		"largest message":     func(c *Shh) { c.MaxMessageSize = 1 << 30 },
-		"PoolBytes is 100":    func(c *Shh) { c.PoolBytes = 100 },
+		"pool of 100 bytes":   func(c *Shh) { c.PoolBytes = 100 },
 		"shh: a largest mess": func(c *Shh) { c.MaxMessageSize = -1 },
 	} {
 		c := withShh(change)

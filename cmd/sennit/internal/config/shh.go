@@ -58,7 +58,7 @@ func (c *Shh) Settings() (shh.Config, error) {
 	s := shh.Config{MinWork: c.MinPoW, MaxMessageSize: c.MaxMessageSize, PoolBytes: c.PoolBytes, Light: c.Light}
 	switch {
 	case c.MinPoW < 0:
-		return s, fmt.Errorf("MinPoW is %v, want 0 or more", c.MinPoW)
+		return s, fmt.Errorf("a minimum of %v for proof of work (MinPoW), want 0 or more", c.MinPoW)
 	case c.MinPoW == 0:
 		s.MinWork = -1 // there 0 stands for the default
 	}
@@ -70,7 +70,7 @@ func (c *Shh) Settings() (shh.Config, error) {
 	case "1.9":
 		s.Accept = shh.Rule19
 	default:
-		return s, fmt.Errorf("Accept is %q, want one of %q", c.Accept, ShhAccept)
+		return s, fmt.Errorf("rules %q to accept (Accept), want one of %q", c.Accept, ShhAccept)
 	}
 	return s, nil
 }

@@ -119,7 +119,10 @@ func (r *remote) Listen(ctx context.Context, f shh.Filter, got func(*shh.Receive
 				return err
 			}
 		case err := <-sub.Err():
-			return fmt.Errorf("the node has gone: %w", errors.Join(err))
+			if err == nil {
+				err = rpc.ErrClientQuit
+			}
+			return fmt.Errorf("the node has gone: %w", err)
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}

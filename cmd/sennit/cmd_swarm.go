@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/ethereum/go-ethereum/p2p/enode"
+	"github.com/spf13/cobra"
+
+	"github.com/sennit-net/sennit/cmd/sennit/internal/config"
+	"github.com/sennit-net/sennit/cmd/sennit/internal/swarmcmd"
+	"github.com/sennit-net/sennit/protocols/bzz"
+)
+
+const swarmLong = `Keep files in Swarm, and get them from there. Swarm cuts a file into chunks of
+up to 4096 bytes, each named by the hash of what it holds, above them chunks
+that list the hashes of others, and so on to a single one. Its hash is the
+file's reference: who has it can get the file from any node of the network.
+
+Swarm is that of go-ethereum 1.8 (bzz/8, hive/8, stream/8).
+
+Where the chunks are:
+  a running node   if 'sennit run --bzz' runs on this machine, or with --rpc
+  --node           nodes that are linked to for as long as the command takes
+  the local store  otherwise; it is that of 'sennit run --bzz', which has it for
+                   itself while it runs`
+
+func newSwarm() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "swarm",
+		Short: "Put files into Swarm, get them, and serve them",
+		Long:  swarmLong,
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newSwarmPut(), newSwarmGet(), newSwarmServe())
+	return cmd
+}
+
+// swarmFlags are what put and get are told of where chunks are.
+type swarmFlags struct {
+	nodes             []string
+	endpoint, dataDir string
+	keyFile           string
+	network           uint64
+	capacity          int64
+	timeout           time.Duration
+}
+
+func (f *swarmFlags) register(cmd *cobra.Command) {
+	fs := cmd.Flags()
+	fs.StringSliceVar(&f.nodes, "node", nil, "link to this `NODE`, an enode URL or a record; may be repeated")
+	fs.StringVar(&f.endpoint, "rpc", "", "`PATH` of a running node's socket, or its URL (default: sennit.ipc below the data directory, if a node runs)")
+	fs.StringVar(&f.dataDir, "datadir", "", "data directory `DIR` of the store and of the running node (default: as of 'sennit run')")
+	fs.StringVar(&f.keyFile, "nodekey", "", "key `FILE` that the store belongs to (default: nodekey below the data directory)")
+	fs.Uint64Var(&f.network, "network", bzz.DefaultNetworkID, "network id `N` of Swarm, with --node")
+	fs.Int64Var(&f.capacity, "capacity", 0, "let the local store hold up to `BYTES`; those unused for longest leave first (default: as before, at first 5 GiB)")
+	fs.DurationVar(&f.timeout, "timeout", 15*time.Second, "`TIME` that connecting may take")
+}
+
+// open returns the place for chunks that the flags mean.
+func (f *swarmFlags) open(ctx context.Context, purpose swarmcmd.Purpose) (swarmcmd.Place, error) {
+	switch {
+	case f.timeout <= 0:
+		return nil, usageError(fmt.Errorf("--timeout: %v is no time to wait, want more than 0", f.timeout))
+	case len(f.nodes) > 0 && f.endpoint != "":
+		return nil, usageError(errors.New("--node and --rpc: say one of them"))
+	case f.capacity < 0:
+		return nil, usageError(fmt.Errorf("--capacity: %d bytes, want more than 0", f.capacity))
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, f.timeout, fmt.Errorf("no answer in %v", f.timeout))
+	defer cancel()
+	c := config.Default()
+	if f.dataDir != "" {
+		c.Node.DataDir = f.dataDir
+	}
+	c.Node.NodeKey, c.Bzz.NetworkID = f.keyFile, f.network
+	if len(f.nodes) > 0 {
+		return f.dial(ctx, &c, purpose)
+	}
+	if f.endpoint != "" {
+		return swarmcmd.Connect(ctx, f.endpoint)
+	}
+	if path := c.IPCPath(); path != "" {
+		place, err := swarmcmd.Connect(ctx, path)
+		if err == nil || errors.Is(err, swarmcmd.ErrNoSwarm) {
+			return place, err
+		}
+		if ctx.Err() != nil {
+			return nil, err // there is somebody, who does not answer
+		}
+	}
+	return swarmcmd.OpenLocal(&c, f.capacity)
+}
+
+func (f *swarmFlags) dial(ctx context.Context, c *config.Config, purpose swarmcmd.Purpose) (swarmcmd.Place, error) {
+	var nodes []*enode.Node
+	for _, s := range f.nodes {
+		n, err := enode.Parse(enode.ValidSchemes, s)
+		if err != nil {
+			return nil, usageError(fmt.Errorf("--node: %q is no enode URL and no record: %w", s, err))
+		}
+		nodes = append(nodes, n)
+	}
+	return swarmcmd.Dial(ctx, c, f.capacity, purpose, nodes)
+}
+
+// openInput opens a file to be put, and returns its size if that is known, else 0. "-" is standard input.
+func openInput(cmd *cobra.Command, path string) (*os.File, int64, error) {
+	if path == "-" {
+		if in, ok := cmd.InOrStdin().(*os.File); ok {
+			return in, 0, nil
+		}
+		return nil, 0, usageError(errors.New("there is no standard input"))
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, 0, usageError(err)
+	}
+	info, err := f.Stat()
+	if err == nil && info.IsDir() {
+		err = fmt.Errorf("%s: %w", path, errDirectory)
+	}
+	if err != nil {
+		f.Close()
+		return nil, 0, usageError(err)
+	}
+	if info.Mode()&fs.ModeType != 0 {
+		return f, 0, nil // a pipe or a device
+	}
+	return f, info.Size(), nil
+}
+
+var errDirectory = errors.New("is a directory; put a single file, such as an archive of it")

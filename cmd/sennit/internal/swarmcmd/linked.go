@@ -1,0 +1,244 @@
+package swarmcmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/ethereum/go-ethereum/log"
+	"github.com/ethereum/go-ethereum/p2p/enode"
+
+	"github.com/sennit-net/sennit/cmd/sennit/internal/config"
+	"github.com/sennit-net/sennit/p2p"
+	"github.com/sennit-net/sennit/protocols/bzz"
+	"github.com/sennit-net/sennit/protocols/bzz/chunk"
+	"github.com/sennit-net/sennit/trace"
+)
+
+// Purpose is what a [Place] is wanted for.
+type Purpose int
+
+// The purposes.
+const (
+	ToGet Purpose = iota // ask the nodes for chunks
+	ToPut                // have the nodes take chunks
+)
+
+const (
+	tick      = 50 * time.Millisecond  // how often it is looked whether something has happened that nobody tells of
+	syncDelay = 200 * time.Millisecond // before the nodes are asked to take chunks
+	quiet     = 2 * time.Second        // without a chunk on its way, after all have been offered: then they have been taken
+)
+
+// stall is how long nothing may happen before it is given up; a lost link has come back by then. Tests shorten it.
+var stall = 40 * time.Second
+
+// linked is a node of this process that other nodes are linked to, and keeps chunks in the local store.
+type linked struct {
+	*local
+	node   *bzz.Node
+	server *p2p.Server
+	shelf  *shelf // what is offered; nil if nothing is
+	nodes  int
+}
+
+// Dial opens the local store and links to nodes with the configuration's key, and returns when Swarm runs on a link to one
+// of them. capacity is as for [OpenLocal]. The error says why on none it does.
+func Dial(ctx context.Context, c *config.Config, capacity int64, purpose Purpose, nodes []*enode.Node) (Place, error) {
+	l, err := openLocal(c, capacity)
+	if err != nil {
+		return nil, err
+	}
+	d := &linked{local: l, nodes: len(nodes)}
+	if err := d.start(ctx, c, purpose, nodes); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return d, nil
+}
+
+func (d *linked) start(ctx context.Context, c *config.Config, purpose Purpose, nodes []*enode.Node) error {
+	key, _, err := c.Key()
+	if err != nil {
+		return err
+	}
+	settings := bzz.Config{
+		Overlay: bzz.OverlayOf(&key.PublicKey), NetworkID: c.Bzz.NetworkID, Store: d.local.Store, NoDial: true, SyncDelay: syncDelay,
+		Logger: log.NewLogger(log.DiscardHandler()),
+	}
+	if purpose == ToPut {
+		d.shelf = newShelf(settings.Overlay, d.local.Store)
+		settings.Store = d.shelf
+	} else {
+		settings.Light = true // nobody counts on a node that will be gone
+	}
+	if d.node, err = bzz.New(settings); err != nil {
+		return err
+	}
+	ends := &linkEnds{enough: len(nodes), all: make(chan struct{})}
+	d.server = &p2p.Server{Config: p2p.Config{
+		PrivateKey: key, Name: c.Node.Name, MaxPeers: len(nodes), NoDiscovery: true, Protocols: d.node.Protocols(), Recorder: ends,
+		Logger: settings.Logger,
+	}}
+	if err := d.server.Start(); err != nil {
+		return err
+	}
+	err = d.node.Start(d.server)
+	for _, n := range nodes {
+		d.server.AddPeer(n)
+	}
+	if err == nil {
+		err = d.await(ctx, ends)
+	}
+	if err != nil {
+		d.stop()
+	}
+	return err
+}
+
+// await waits until Swarm runs on a link.
+func (d *linked) await(ctx context.Context, ends *linkEnds) error {
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	for d.node.Stats().Peers == 0 {
+		select {
+		case <-ticker.C:
+		case <-ends.all:
+			return fmt.Errorf("no Swarm with %s: %w", d, ends.cause())
+		case <-ctx.Done():
+			return fmt.Errorf("no Swarm with %s: %w", d, errors.Join(context.Cause(ctx), ends.cause()))
+		}
+	}
+	return nil
+}
+
+func (d *linked) stop() {
+	d.node.Stop()
+	d.server.Stop()
+}
+
+// Put keeps a chunk, to be offered when all are there.
+func (d *linked) Put(ctx context.Context, c chunk.Chunk) error {
+	if err := d.local.Put(ctx, c); err != nil {
+		return err
+	}
+	d.shelf.add(c.Address())
+	return nil
+}
+
+// Get returns a chunk from the local store, or from a node. If the links are lost it waits for one to come back.
+func (d *linked) Get(ctx context.Context, addr chunk.Address) (chunk.Chunk, error) {
+	c, err := d.node.Get(ctx, addr)
+	if !errors.Is(err, bzz.ErrNotFound) || d.node.Stats().Peers > 0 {
+		return c, err
+	}
+	timeout := time.NewTimer(stall)
+	defer timeout.Stop()
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	for d.node.Stats().Peers == 0 {
+		select {
+		case <-ticker.C:
+		case <-timeout.C:
+			return c, fmt.Errorf("%w: the link is lost", err)
+		case <-ctx.Done():
+			return c, context.Cause(ctx)
+		}
+	}
+	return d.node.Get(ctx, addr)
+}
+
+// Finish offers what was put and waits until the nodes have taken what they had not.
+func (d *linked) Finish(ctx context.Context, told func(done, total int64)) error {
+	if err := d.local.Finish(ctx, nil); err != nil || d.shelf == nil {
+		return err
+	}
+	total := d.shelf.offer()
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	last, since := bzz.Stats{}, time.Now()
+	for {
+		s := d.node.Stats()
+		if s.Offered != last.Offered || s.Synced != last.Synced || s.Queued > 0 {
+			last, since = s, time.Now()
+		}
+		// The links that there are have each been offered everything.
+		offered := s.Peers > 0 && s.Offered >= uint64(total)*uint64(s.Peers)
+		if told != nil {
+			told(min(int64(s.Offered)/max(1, int64(s.Peers)), total), total)
+		}
+		switch calm := time.Since(since); {
+		case offered && calm >= quiet:
+			return nil
+		case calm >= stall:
+			return fmt.Errorf("%s: offered %d of %d chunks, and then nothing more happened%s; what there is stays in %s",
+				d, s.Offered, total, refusal(s), d.local)
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+func refusal(s bzz.Stats) string {
+	switch {
+	case s.Peers == 0:
+		return ": the link is lost"
+	case s.Refused > 0 || s.Offered == 0:
+		return ": it does not sync"
+	}
+	return ""
+}
+
+// Close takes leave and closes the store.
+func (d *linked) Close() error {
+	d.stop()
+	return d.local.Close()
+}
+
+// String says how many nodes there are.
+func (d *linked) String() string {
+	if d.nodes == 1 {
+		return "the node"
+	}
+	return fmt.Sprintf("the %d nodes", d.nodes)
+}
+
+// linkEnds is a recorder that keeps the causes of ends, of links or on the way to one.
+type linkEnds struct {
+	enough int           // ends after which there is no hope
+	all    chan struct{} // closed then
+
+	mu   sync.Mutex // guards what follows
+	n    int
+	last error
+}
+
+// Record keeps the cause of an end.
+func (l *linkEnds) Record(event trace.Event) {
+	switch e := event.(type) {
+	case *trace.LinkRefused:
+		l.end(fmt.Errorf("%s: %w", e.Stage, e.Err))
+	case *trace.LinkClosed:
+		l.end(fmt.Errorf("the link ended, by the %v side: %w", e.Side, e.Cause))
+	}
+}
+
+func (l *linkEnds) end(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.last = err
+	if l.n++; l.n == l.enough {
+		close(l.all)
+	}
+}
+
+// cause returns why a link ended last.
+func (l *linkEnds) cause() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.last
+}

@@ -1,0 +1,110 @@
+module github.com/sennit-net/sennit/interop/counterparts/swarm5
+
+go 1.22
+
+// The versions of Swarm 0.5.8's vendor/modules.txt, as far as they are needed.
+require (
+	github.com/Azure/azure-pipeline-go v0.0.0-20180607212504-7571e8eb0876
+	github.com/Azure/azure-storage-blob-go v0.0.0-20180712005634-eaae161d9d5e
+	github.com/Azure/go-ansiterm v0.0.0-20170929234023-d6e3b3328b78
+	github.com/Microsoft/go-winio v0.4.13
+	github.com/Microsoft/hcsshim v0.8.6
+	github.com/StackExchange/wmi v0.0.0-20190523213315-cbe66965904d
+	github.com/VividCortex/ewma v1.1.1
+	github.com/allegro/bigcache v0.0.0-20190218064605-e24eb225f156
+	github.com/apilayer/freegeoip v0.0.0-20180702111401-3f942d1392f6
+	github.com/aristanetworks/goarista v0.0.0-20170210015632-ea17b1a17847
+	github.com/btcsuite/btcd v0.0.0-20171128150713-2e60448ffcc6
+	github.com/caarlos0/env v3.5.0+incompatible
+	github.com/codahale/hdrhistogram v0.0.0-20161010025455-3a0bb77429bd
+	github.com/containerd/containerd v1.2.7
+	github.com/containerd/continuity v0.0.0-20190426062206-aaeac12a7ffc
+	github.com/davecgh/go-spew v1.1.1
+	github.com/deckarep/golang-set v0.0.0-20180603214616-504e848d77ea
+	github.com/docker/distribution v2.7.1+incompatible
+	github.com/docker/docker v0.7.3-0.20190806133308-ecdb0b22393b
+	github.com/docker/go-connections v0.4.0
+	github.com/docker/go-units v0.4.0
+	github.com/edsrzf/mmap-go v0.0.0-20160512033002-935e0e8a636c
+	github.com/elastic/gosigar v0.0.0-20180330100440-37f05ff46ffa
+	github.com/ethereum/go-ethereum v1.9.2
+	github.com/ethersphere/go-sw3 v0.2.1
+	github.com/ethersphere/swarm v0.5.8
+	github.com/fatih/color v1.7.0
+	github.com/gballet/go-libpcsclite v0.0.0-20190528105824-2fd9b619dd3c
+	github.com/go-ole/go-ole v1.2.4
+	github.com/go-stack/stack v1.8.0
+	github.com/gogo/protobuf v1.2.1
+	github.com/golang/protobuf v1.3.2
+	github.com/golang/snappy v0.0.1
+	github.com/google/gofuzz v1.0.0
+	github.com/googleapis/gnostic v0.0.0-20190624222214-25d8b0b66985
+	github.com/gorilla/websocket v1.4.0
+	github.com/graph-gophers/graphql-go v0.0.0-20190724201507-010347b5f9e6
+	github.com/hashicorp/golang-lru v0.5.3
+	github.com/howeyc/fsnotify v0.0.0-20151003194602-f0c08ee9c607
+	github.com/huin/goupnp v0.0.0-20161224104101-679507af18f3
+	github.com/imdario/mergo v0.3.5
+	github.com/influxdata/influxdb v0.0.0-20180221223340-01288bdb0883
+	github.com/jackpal/go-nat-pmp v0.0.0-20160603034137-1fa385a6f458
+	github.com/json-iterator/go v1.1.7
+	github.com/julienschmidt/httprouter v1.2.0
+	github.com/karalabe/usb v0.0.0-20190819132248-550797b1cad8
+	github.com/konsorten/go-windows-terminal-sequences v1.0.2
+	github.com/mattn/go-colorable v0.1.2
+	github.com/mattn/go-isatty v0.0.8
+	github.com/mattn/go-runewidth v0.0.6
+	github.com/modern-go/concurrent v0.0.0-20180306012644-bacd9c7ef1dd
+	github.com/modern-go/reflect2 v1.0.1
+	github.com/mohae/deepcopy v0.0.0-20170929034955-c48cc78d4826
+	github.com/morikuni/aec v0.0.0-20170113033406-39771216ff4c
+	github.com/naoina/go-stringutil v0.1.0
+	github.com/naoina/toml v0.0.0-20170918210437-9fafd6967416
+	github.com/olekukonko/tablewriter v0.0.0-20190409134802-7e037d187b0c
+	github.com/opencontainers/go-digest v1.0.0-rc1
+	github.com/opencontainers/image-spec v1.0.1
+	github.com/opencontainers/runc v0.1.1
+	github.com/opentracing/opentracing-go v1.1.0
+	github.com/oschwald/maxminddb-golang v0.0.0-20180819230143-277d39ecb83e
+	github.com/pborman/uuid v0.0.0-20170112150404-1b00554d8222
+	github.com/peterh/liner v0.0.0-20190123174540-a2c9a5303de7
+	github.com/pkg/errors v0.8.1
+	github.com/prometheus/tsdb v0.10.0
+	github.com/rjeczalik/notify v0.9.1
+	github.com/robertkrimen/otto v0.0.0-20170205013659-6a77b7cbc37d
+	github.com/rs/cors v0.0.0-20160617231935-a62a804a8a00
+	github.com/rs/xhandler v0.0.0-20170707052532-1eb70cf1520d
+	github.com/sirupsen/logrus v1.4.1
+	github.com/spf13/pflag v1.0.3
+	github.com/status-im/keycard-go v0.0.0-20190316090335-8537d3370df4
+	github.com/steakknife/bloomfilter v0.0.0-20180922174646-6819c0d2a570
+	github.com/steakknife/hamming v0.0.0-20180906055917-c99c65617cd3
+	github.com/syndtr/goleveldb v0.0.0-20190318030020-c3a204f8e965
+	github.com/tilinna/clock v1.0.2
+	github.com/tyler-smith/go-bip39 v0.0.0-20181017060643-dbb3b84ba2ef
+	github.com/uber/jaeger-client-go v0.0.0-20180607151842-f7e0d4744fa6
+	github.com/uber/jaeger-lib v0.0.0-20180615202729-a51202d6f4a7
+	github.com/vbauerster/mpb v3.4.0+incompatible
+	github.com/wsddn/go-ecdh v0.0.0-20161211032359-48726bab9208
+	golang.org/x/crypto v0.0.0-20190701094942-4def268fd1a4
+	golang.org/x/net v0.0.0-20190724013045-ca1201d0de80
+	golang.org/x/oauth2 v0.0.0-20190604053449-0f29369cfe45
+	golang.org/x/sync v0.0.0-20190423024810-112230192c58
+	golang.org/x/sys v0.0.0-20190804053845-51ab0e2deafa
+	golang.org/x/text v0.3.2
+	golang.org/x/time v0.0.0-20190308202827-9d24e82272b4
+	google.golang.org/appengine v1.6.1
+	google.golang.org/genproto v0.0.0-20180817151627-c66870c02cf8
+	google.golang.org/grpc v1.22.1
+	gopkg.in/natefinch/npipe.v2 v2.0.0-20160621034901-c1b8fa8bdcce
+	gopkg.in/olebedev/go-duktape.v3 v3.0.0-20190213234257-ec84240a7772
+	gopkg.in/sourcemap.v1 v1.0.5
+	gopkg.in/urfave/cli.v1 v1.20.0
+	gopkg.in/yaml.v2 v2.2.2
+)
+
+require github.com/fjl/memsize v0.0.0-20180418122429-ca190fb6ffbc // indirect
+
+replace github.com/fjl/memsize => ../swarm/memsize
+
+replace github.com/rnsdomains/rns-go-lib => ./rns

@@ -1,0 +1,3 @@
+module github.com/rnsdomains/rns-go-lib
+
+go 1.13

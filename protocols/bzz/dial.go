@@ -1,0 +1,81 @@
+package bzz
+
+import (
+	"time"
+
+	"github.com/ethereum/go-ethereum/p2p/enode"
+
+	"github.com/sennit-net/sennit/protocols/bzz/wire"
+)
+
+// dials are the nodes that the server was told to dial because hive suggested them. They belong to the goroutine of tend.
+type dials map[enode.ID]*dial
+
+type dial struct {
+	node      *enode.Node
+	since     time.Time
+	connected bool // at least once; then it is left to the server to dial it again
+}
+
+// tick has the server dial one more node, and gives up those that have not come. The server would go on trying them for
+// ever.
+func (d dials) tick(n *Node, now time.Time) {
+	for id, dial := range d {
+		switch {
+		case n.isConnected(id):
+			dial.connected = true
+		case dial.connected && len(d) < maxDialing:
+		case now.Sub(dial.since) > dialPatience:
+			n.server.RemovePeer(dial.node)
+			delete(d, id)
+		}
+	}
+	if len(d) >= maxDialing {
+		return
+	}
+	n.mu.Lock()
+	addr, ok := n.table.Suggest(now)
+	n.mu.Unlock()
+	if !ok {
+		return
+	}
+	node, ok := dialable(addr)
+	if !ok || node.ID() == n.server.Self().ID() || d[node.ID()] != nil || n.isConnected(node.ID()) {
+		n.counts.undialable.Add(1)
+		return
+	}
+	n.log.Debug("connecting to a suggested node", "node", node.ID(), "overlay", addr.Overlay)
+	d[node.ID()] = &dial{node: node, since: now}
+	n.counts.dialed.Add(1)
+	n.server.AddPeer(node)
+}
+
+// dropAll takes back what was asked of the server, but for those that are connected.
+func (d dials) dropAll(n *Node) {
+	for id, dial := range d {
+		if !n.isConnected(id) {
+			n.server.RemovePeer(dial.node)
+		}
+	}
+}
+
+// dialable returns the node that an underlay address means, if it is one that can be dialed.
+func dialable(a wire.PeerAddr) (*enode.Node, bool) {
+	node, err := enode.ParseV4(string(a.Underlay))
+	if err != nil || node.TCP() == 0 || !node.IPAddr().IsValid() || node.IPAddr().IsUnspecified() {
+		return nil, false
+	}
+	return node, true
+}
+
+// isConnected reports whether there is a session with a node.
+func (n *Node) isConnected(id enode.ID) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for p := range n.sessions {
+		if p.ID() == id {
+			return true
+		}
+	}
+	return false
+}

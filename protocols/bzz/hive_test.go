@@ -1,0 +1,188 @@
+package bzz
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ethereum/go-ethereum/crypto"
+
+	"github.com/sennit-net/sennit/protocols/bzz/chunk"
+	"github.com/sennit-net/sennit/protocols/bzz/kademlia"
+	"github.com/sennit-net/sennit/protocols/bzz/wire"
+)
+
+// expectPeers returns the addresses of the next Peers.
+func (r *remote) expectPeers() []wire.PeerAddr {
+	r.t.Helper()
+	m, err := wire.ParsePeers(r.expect(wire.HiveName, wire.CodePeers))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return m.Addrs
+}
+
+// silent wants the node to have sent no message of hive with this code. The node must have nothing left to send.
+func (r *remote) silent(code uint64) {
+	r.t.Helper()
+	synctest.Wait()
+	for _, m := range r.rest() {
+		if m.proto == wire.HiveName && m.code == code {
+			r.t.Errorf("the node sends hive %d: %x", m.code, m.payload)
+		}
+	}
+}
+
+func TestPeersHearOfANewOneOnceAndOnlyIfItConcernsThem(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNode(t, nil)
+		a := meet(t, n, near(0, 1), false) // announces no depth: everything concerns it
+		deep := meet(t, n, near(3, 1), false)
+		if got := a.expectPeers(); len(got) != 1 || got[0].Overlay != deep.addr.Overlay {
+			t.Errorf("a hears of %v", got)
+		}
+		deep.say(wire.HiveName, wire.SubPeers{Depth: 5})
+		synctest.Wait()
+		deep.silent(wire.CodePeers) // a is farther from deep than we are
+
+		b := meet(t, n, near(1, 1), false) // shares 1 bit with deep, whose depth is 5, and is farther from us than deep is
+		if got := a.expectPeers(); len(got) != 1 || got[0].Overlay != b.addr.Overlay {
+			t.Errorf("a hears of %v", got)
+		}
+		deep.silent(wire.CodePeers)
+		c := meet(t, n, near(6, 1), false) // nearer to us than deep is
+		if got := deep.expectPeers(); len(got) != 1 || got[0].Overlay != c.addr.Overlay {
+			t.Errorf("deep hears of %v", got)
+		}
+		light := meet(t, n, near(7, 1), true)
+		deep.silent(wire.CodePeers)
+
+		a.say(wire.HiveName, wire.Peers{Addrs: []wire.PeerAddr{c.addr, light.addr}})
+		synctest.Wait()
+		if got := b.expectPeers(); len(got) != 1 || got[0].Overlay != c.addr.Overlay {
+			t.Errorf("b hears of %v", got)
+		}
+	})
+}
+
+func TestTheFirstQuestionForPeersIsAnsweredWithThoseNearer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNode(t, nil)
+		meet(t, n, near(0, 9), false)
+		nearer := meet(t, n, near(2, 1), false)
+		meet(t, n, near(2, 2), true)
+		asking := meet(t, n, near(2, 3), false)
+		asking.say(wire.HiveName, wire.SubPeers{Depth: 1})
+		if got := asking.expectPeers(); len(got) != 1 || got[0].Overlay != nearer.addr.Overlay {
+			t.Errorf("told of %v", got)
+		}
+		asking.say(wire.HiveName, wire.SubPeers{Depth: 9})
+		asking.silent(wire.CodePeers)
+	})
+}
+
+func TestWhoNamesOurOwnAddressIsDisconnected(t *testing.T) {
+	r := meet(t, newNode(t, nil), near(0, 1), false)
+	r.say(wire.HiveName, wire.Peers{}) // means nothing
+	r.say(wire.HiveName, wire.Peers{Addrs: []wire.PeerAddr{{Overlay: base}}})
+	r.end(errOwnAddress.Error())
+}
+
+func TestADepthThatChangesIsToldToAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNode(t, nil)
+		a := meet(t, n, near(0, 1), false)
+		meet(t, n, near(1, 1), false)
+		c := meet(t, n, near(2, 1), false) // takes the depth from 0 to 1
+		m, err := wire.ParseSubPeers(a.expect(wire.HiveName, wire.CodeSubPeers))
+		if err != nil || m.Depth != 1 {
+			t.Errorf("a is told %v, %v", m, err)
+		}
+		if s := n.Stats(); s.Depth != 1 || s.Peers != 3 || s.Bins[2] != (kademlia.BinStats{Peers: 1, Known: 1}) {
+			t.Errorf("%+v", s)
+		}
+		c.pipes[wire.StreamName].Close()
+		c.end("closed message pipe")
+		if m, err := wire.ParseSubPeers(a.expect(wire.HiveName, wire.CodeSubPeers)); err != nil || m.Depth != 0 {
+			t.Errorf("a is told %v, %v", m, err)
+		}
+	})
+}
+
+// dialableAddr returns an address with an underlay that can be dialed.
+func dialableAddr(t *testing.T, overlay chunk.Address, port int) wire.PeerAddr {
+	t.Helper()
+	key, err := crypto.GenerateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	pub := crypto.FromECDSAPub(&key.PublicKey)
+	return wire.PeerAddr{Overlay: overlay, Underlay: []byte(fmt.Sprintf("enode://%x@127.0.0.1:%d", pub[1:], port))}
+}
+
+func TestSuggestedNodesAreDialedAndGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNode(t, nil)
+		server := n.server.(*fakeServer)
+		r := meet(t, n, near(0, 1), false)
+		r.say(wire.HiveName, wire.Peers{Addrs: []wire.PeerAddr{
+			dialableAddr(t, near(1, 1), 1001), dialableAddr(t, near(2, 1), 1002),
+			{Overlay: near(3, 1), Underlay: []byte("http://example.org")},
+			{Overlay: near(4, 1), Underlay: []byte("enode://" + string(make([]byte, 64)))},
+			{Overlay: near(5, 1), Underlay: []byte(server.self.URLv4())},
+		}})
+		if node := <-server.added; node.TCP() != 1001 {
+			t.Errorf("port %d is dialed first", node.TCP())
+		}
+		if node := <-server.added; node.TCP() != 1002 {
+			t.Errorf("port %d is dialed second", node.TCP())
+		}
+		time.Sleep(10 * time.Second) // of the bubble
+		if len(server.added) > 0 {
+			t.Errorf("%v is dialed as well", <-server.added)
+		}
+		time.Sleep(dialPatience)
+		if len(server.removed) != 2 {
+			t.Errorf("%d nodes are given up", len(server.removed))
+		}
+		if s := n.Stats(); s.Undialable == 0 || s.Dialed < 2 {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
+func TestAFloodOfAddressesIsForgottenAndNotSpread(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNode(t, func(c *Config) { c.NoDial = true })
+		other := meet(t, n, near(1, 1), false)
+		r := meet(t, n, near(0, 1), false)
+		other.expectPeers()
+		for i := range 20 {
+			var m wire.Peers
+			for j := range 1000 {
+				m.Addrs = append(m.Addrs, wire.PeerAddr{Overlay: someChunk(i*1000 + j).Address(), Underlay: make([]byte, wire.MaxUnderlay)})
+			}
+			r.say(wire.HiveName, m)
+		}
+		synctest.Wait()
+		s := n.Stats()
+		known := 0
+		for _, b := range s.Bins {
+			known += b.Known
+		}
+		if s.Addresses != 20_000 || known > kademlia.Bins*kademlia.MaxKnown {
+			t.Errorf("%d addresses came, %d are known", s.Addresses, known)
+		}
+		if told := s.Addresses - s.Untold; told > tellBurst {
+			t.Errorf("%d addresses are spread", told)
+		}
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		for _, s := range n.sessions {
+			if len(s.seen) > maxSeen {
+				t.Errorf("%d addresses are noted as known to a peer", len(s.seen))
+			}
+		}
+	})
+}

@@ -1,0 +1,71 @@
+package wire
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/ethereum/go-ethereum/rlp"
+)
+
+// Peers tells a node of others: [[[overlay, underlay], ...]]. It may come unasked (section 4).
+type Peers struct {
+	Addrs []PeerAddr
+}
+
+// Code implements [Message].
+func (Peers) Code() uint64 { return CodePeers }
+
+func (m Peers) encode(w rlp.EncoderBuffer) {
+	list := w.List()
+	addrs := w.List()
+	for _, a := range m.Addrs {
+		a.encode(w)
+	}
+	w.ListEnd(addrs)
+	w.ListEnd(list)
+}
+
+// ParsePeers parses a [Peers] of up to [MaxPeers] addresses. It counts them before it takes memory for them.
+func ParsePeers(payload []byte) (m Peers, err error) {
+	r := openList("Peers", payload)
+	addrs := items{what: r.what, rest: r.list("addresses")}
+	n, err := rlp.CountValues(addrs.rest)
+	switch {
+	case err != nil:
+		r.fail("addresses", err)
+	case n > MaxPeers:
+		r.fail("addresses", fmt.Errorf("%d, at most %d are allowed", n, MaxPeers))
+	}
+	if err := r.end(); err != nil || n == 0 {
+		return Peers{}, err
+	}
+	m.Addrs = make([]PeerAddr, 0, n)
+	for addrs.more() {
+		m.Addrs = append(m.Addrs, addrs.peerAddr("address"))
+	}
+	if addrs.err != nil {
+		return Peers{}, addrs.err
+	}
+	return m, nil
+}
+
+// SubPeers asks for addresses and tells up to which depth the sender has enough of them: [depth].
+type SubPeers struct {
+	Depth uint8
+}
+
+// Code implements [Message].
+func (SubPeers) Code() uint64 { return CodeSubPeers }
+
+func (m SubPeers) encode(w rlp.EncoderBuffer) {
+	list := w.List()
+	w.WriteUint64(uint64(m.Depth))
+	w.ListEnd(list)
+}
+
+// ParseSubPeers parses a [SubPeers].
+func ParseSubPeers(payload []byte) (m SubPeers, err error) {
+	r := openList("SubPeers", payload)
+	m.Depth = uint8(r.uint("depth", math.MaxUint8))
+	return m, r.end()
+}
