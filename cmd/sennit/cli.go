@@ -42,7 +42,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	// Errors before a command's own code is reached are about the command line.
 	began := false
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
-	root.AddCommand(newDemo(), newRun(), newHello(), newEth(), newWhisper(), newSwarm(), newKey(), newENR(), newVersion())
+		if err := cmd.ValidateFlagGroups(); err != nil {
+			return err // cobra looks at these only after this function
 		}
 		began = true
 		return nil
