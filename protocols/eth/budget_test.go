@@ -60,9 +60,7 @@ func TestAnnouncementsThatNobodyWantsCostNoAllocation(t *testing.T) {
 		if err := decodeInto(&p.news, 71, payload); err != nil {
 			t.Fatal(err)
 		}
-		if err := p.heardOf(p.news.Txs, time.Time{}); err != nil {
-			t.Fatal(err)
-		}
+		p.heardOf(&p.news, time.Time{})
 	}
 	for range 10 {
 		hear()
@@ -94,9 +92,7 @@ func TestAFloodOfAnnouncementsStaysWithinTheBudget(t *testing.T) {
 			for j := range m.Txs {
 				m.Txs[j] = TxInfo{common.Hash{byte(i), byte(i >> 8), byte(j), byte(j >> 8)}, 2, 200}
 			}
-			if err := p.heardOf(m.Txs, time.Now()); err != nil {
-				t.Fatal(err)
-			}
+			p.heardOf(m, time.Now())
 		}
 		return p
 	})
@@ -171,9 +167,7 @@ func BenchmarkHearAnnouncement(b *testing.B) {
 		if err := decodeInto(&p.news, 71, payload); err != nil {
 			b.Fatal(err)
 		}
-		if err := p.heardOf(p.news.Txs, time.Time{}); err != nil {
-			b.Fatal(err)
-		}
+		p.heardOf(&p.news, time.Time{})
 	}
 }
 
