@@ -76,7 +76,9 @@ func toRLP(t *testing.T, v any) rlp.RawValue {
 	return b
 }
 
-func (c *ethChain) Head() eth.Head { return eth.Head{Number: 2, Time: 1_500_000_000, Hash: c.hashes[2]} }
+func (c *ethChain) Head() eth.Head {
+	return eth.Head{Number: 2, Time: 1_500_000_000, Hash: c.hashes[2]}
+}
 func (c *ethChain) Number(hash common.Hash) (uint64, bool, bool) {
 	for i, h := range c.hashes {
 		if h == hash {

@@ -1,6 +1,7 @@
 package eth
 
 import (
+	"bytes"
 	"fmt"
 	"runtime"
 	"testing"
@@ -93,6 +94,11 @@ func TestAFloodOfAnnouncementsStaysWithinTheBudget(t *testing.T) {
 				m.Txs[j] = TxInfo{common.Hash{byte(i), byte(i >> 8), byte(j), byte(j >> 8)}, 2, 200}
 			}
 			p.heardOf(m, time.Now())
+		}
+		// The largest message that there can be leaves nothing behind.
+		payload := announcement(t, 71, 200_000)
+		if err := p.handle(p2p.Msg{Code: CodeAnnouncement, Size: uint32(len(payload)), Payload: bytes.NewReader(payload)}); err != nil {
+			t.Fatal(err)
 		}
 		return p
 	})

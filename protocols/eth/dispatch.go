@@ -32,6 +32,9 @@ func (p *Peer) handle(msg p2p.Msg) error {
 			return err
 		}
 		p.heardOf(&p.news, at)
+		if cap(p.news.Txs) > MaxAnnounced {
+			p.news.Txs = nil
+		}
 		return nil
 	}
 	m, err := Decode(p.version, msg.Code, payload)
