@@ -14,7 +14,7 @@ import (
 )
 
 // TestLaterSwarmExchangesChunksAndFiles links a node of both dialects to Swarm 0.5.8, either side dialing, and has chunks and
-// files of 10 MB go either way by retrieval.
+// files of 3 MB go either way by retrieval.
 func TestLaterSwarmExchangesChunksAndFiles(t *testing.T) {
 	t.Parallel()
 	for _, weDial := range []bool{true, false} {
@@ -35,13 +35,13 @@ func TestLaterSwarmExchangesChunksAndFiles(t *testing.T) {
 			if err != nil || string(got.Payload()) != "of theirs" {
 				t.Fatalf("got %q, %v", got.Payload(), err)
 			}
-			path, content := randomFile(t, 10_000_000)
+			path, content := randomFile(t, 3_000_000)
 			theirs.Say("upload %s", path)
 			hash := strings.Fields(theirs.expect("UPLOADED "))[1]
 			if !bytes.Equal(ours.download(t, hash), content) {
 				t.Error("what we download is not what they uploaded")
 			}
-			_, content = randomFile(t, 10_000_000)
+			_, content = randomFile(t, 3_000_000)
 			theirs.Say("download %v %s", ours.upload(t, content, file.SplitOptions{}), path)
 			if l := theirs.expect("DOWNLOADED "); l != fmt.Sprintf("DOWNLOADED %d <nil>", len(content)) {
 				t.Fatal(l)

@@ -131,6 +131,10 @@ const (
 	hiveTick         = 500 * time.Millisecond // between looks at whom to connect to
 	dialPatience     = 30 * time.Second       // before a node that hive suggested is given up
 	searchTick       = 100 * time.Millisecond // between looks at who has not answered
+
+	// An answer of the later dialect is not sent before. Swarm 0.5.8 asks first and notes down afterwards that it has: an
+	// answer that comes within less than a millisecond may end the link as one that nobody asked for.
+	laterGrace = 5 * time.Millisecond
 )
 
 func (c *Config) check() error {

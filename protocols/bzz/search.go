@@ -34,11 +34,10 @@ type waiter struct {
 
 // send queues a chunk of the store for the peer.
 func (w waiter) send(addr chunk.Address) error {
-	code := uint64(wire.CodeDeliveryRetrieval)
 	if w.s.later {
-		code = wire.CodeLaterDelivery
+		return w.s.chunks.pushAnswer(wire.CodeLaterDelivery, addr, w.id, laterGrace)
 	}
-	return w.s.chunks.pushChunk(wire.PriorityTop, code, addr, w.id)
+	return w.s.chunks.pushChunk(wire.PriorityTop, wire.CodeDeliveryRetrieval, addr, 0)
 }
 
 // ErrBusy is returned by Get when too many chunks are being looked for already.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/sennit-net/sennit/p2p"
 	"github.com/sennit-net/sennit/protocols/bzz/chunk"
@@ -16,7 +17,7 @@ import (
 var errQueueFull = errors.New("bzz: too much waits to be sent to the peer")
 
 // queuedCost is what a message takes in a queue besides its bytes.
-const queuedCost = 104
+const queuedCost = 128
 
 // queued is a message that waits to be sent. A chunk waits as its address, and is read from the store when its turn comes.
 type queued struct {
@@ -24,6 +25,7 @@ type queued struct {
 	payload []byte        // nil for a chunk
 	addr    chunk.Address // of a chunk
 	id      uint64        // of the request or the offer it answers, in the later dialect
+	due     time.Time     // when to send it; what is behind it waits as well
 }
 
 func (q *queued) cost() int { return len(q.payload) + queuedCost }
@@ -59,6 +61,11 @@ func (q *sender) push(priority int, m wire.Message) error {
 // pushChunk queues a chunk of the store. id is that of the request or offer it answers, in the later dialect.
 func (q *sender) pushChunk(priority int, code uint64, addr chunk.Address, id uint64) error {
 	return q.add(priority, queued{code: code, addr: addr, id: id})
+}
+
+// pushAnswer queues a chunk of the store that was asked for, to be sent after a while.
+func (q *sender) pushAnswer(code uint64, addr chunk.Address, id uint64, after time.Duration) error {
+	return q.add(wire.PriorityTop, queued{code: code, addr: addr, id: id, due: time.Now().Add(after)})
 }
 
 func (q *sender) add(priority int, m queued) error {
@@ -122,7 +129,7 @@ func (q *sender) run(ctx context.Context, rw p2p.MsgWriter, load func(context.Co
 				return nil
 			}
 		}
-		if ctx.Err() != nil {
+		if !sleep(ctx, time.Until(m.due)) {
 			return nil
 		}
 		payload := m.payload
@@ -138,6 +145,21 @@ func (q *sender) run(ctx context.Context, rw p2p.MsgWriter, load func(context.Co
 		if write(rw, m.code, payload) != nil {
 			return nil // the link has ended, which the protocol's Run sees as well
 		}
+	}
+}
+
+// sleep waits for d, if that is more than nothing, and reports whether the context goes on.
+func sleep(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 
