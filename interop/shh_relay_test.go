@@ -153,7 +153,7 @@ func TestWhisperEndsCleanlyAndNot(t *testing.T) {
 // expiry of what was sent, the tolerance of 10 s for settings, and a ping each 15 s.
 func TestWhisperStaysConnected(t *testing.T) {
 	if testing.Short() {
-		t.Skip("it takes 35 seconds, which -short is there to save")
+		t.Skip("it takes 20 seconds, which -short is there to save")
 	}
 	for _, g := range generations {
 		t.Run(g.name, func(t *testing.T) {
@@ -161,7 +161,7 @@ func TestWhisperStaysConnected(t *testing.T) {
 			them, us := g.start(t), startWhisper(t, shh.Config{})
 			us.connect(t, them, true)
 			sub := us.listen(t, shh.Filter{SymKey: us.symKey, Topics: []shh.Topic{whisperTopic}})
-			for i, began := 0, time.Now(); time.Since(began) < 35*time.Second; i++ {
+			for i, began := 0, time.Now(); time.Since(began) < 20*time.Second; i++ {
 				us.post(t, shh.Outgoing{Payload: fmt.Appendf(nil, "ours %d", i), TTL: 2 * time.Second, Work: shh.DefaultMinWork, Rules: g.rule})
 				them.Say("sym theirs %d", i)
 				them.Await(fmt.Sprintf(`payload="ours %d"`, i), patience)

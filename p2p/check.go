@@ -11,14 +11,27 @@ import (
 const maxProtocolLength = 1 << 32
 
 // checkProtocols returns an error that names every protocol that cannot run.
-func checkProtocols(protocols []Protocol) error {
+func (c *Config) checkProtocols() error {
 	var all []error
+	protocols := c.Protocols
 	for i := range protocols {
-		if err := protocols[i].check(); err != nil {
+		err := protocols[i].check()
+		if err == nil && c.takenByLanes(protocols[i].cap()) {
+			err = errNameOfLanes
+		}
+		if err != nil {
 			all = append(all, fmt.Errorf("Config.Protocols[%d] (%q version %d): %w", i, protocols[i].Name, protocols[i].Version, err))
 		}
 	}
 	return errors.Join(all...)
+}
+
+var errNameOfLanes = fmt.Errorf("it has the name of the capability %v, which is no protocol", lanesCap)
+
+// takenByLanes tells whether no protocol may have that name and version: with it our Hello would offer lanes/1 whatever
+// NoLanes says, or have a protocol that lanes/1 gives no lane.
+func (c *Config) takenByLanes(protocol Cap) bool {
+	return protocol == lanesCap || protocol.Name == lanesCap.Name && !c.NoLanes
 }
 
 // check returns what is wrong with the protocol, or nil.

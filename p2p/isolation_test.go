@@ -91,6 +91,7 @@ func flood(w *wire) {
 // roundTrips asks bbb so many times, one after the other.
 func roundTrips(w *wire, count int) {
 	w.t.Helper()
+	w.fd.SetDeadline(time.Now().Add(patience))
 	for i := range count {
 		question := numbered(i, i)
 		w.send(24+2, question)

@@ -65,12 +65,14 @@ func silentFlood(t *testing.T, addr string, n, open int) (total *atomic.Int64, w
 }
 
 // Ten thousand connections that say nothing, 2,000 of them open at a time so that the test gets by with the usual limits
-// of sockets, must leave an honest dial under a second; the slots for handshakes are few on purpose.
+// of sockets, must leave an honest dial under a second, or where the machine is busy with other things, within thrice what
+// one takes that nobody disturbs; the slots for handshakes are few on purpose.
 func TestTenThousandSilentConnectionsLeaveHonestOnesAlone(t *testing.T) {
 	srv := startTestServer(t, func(srv *Server) { srv.MaxPeers, srv.MaxPendingPeers = 1000, 10 })
+	quiet := startTestServer(t, func(srv *Server) { srv.MaxPeers = 1000 })
 	total, wait := silentFlood(t, srv.ListenAddr, 10_000, 2_000)
 	eventually(t, "a full waiting room", func() bool { return total.Load() > 2*maxRoomPerAddr })
-	var worst time.Duration
+	var worst, undisturbed time.Duration
 	dials := 0
 	for ended := false; !ended; dials++ { // while it goes on, and once after
 		ended = total.Load() == 10_000
@@ -79,10 +81,14 @@ func TestTenThousandSilentConnectionsLeaveHonestOnesAlone(t *testing.T) {
 			t.Fatalf("honest dial %d after %d silent connections: %v", dials, total.Load(), err)
 		}
 		worst = max(worst, d)
+		if d, err = tryConnect(t, quiet); err != nil {
+			t.Fatalf("dial %d of a server that nobody disturbs: %v", dials, err)
+		}
+		undisturbed = max(undisturbed, d)
 	}
-	t.Logf("%d honest dials, the slowest took %v", dials, worst)
-	if worst > time.Second && !raceEnabled { // it makes handshakes many times slower
-		t.Errorf("the slowest of %d honest dials took %v", dials, worst)
+	t.Logf("%d honest dials, the slowest took %v, and %v at another server", dials, worst, undisturbed)
+	if worst > max(time.Second, 3*undisturbed) && !raceEnabled { // it makes handshakes many times slower
+		t.Errorf("the slowest of %d honest dials took %v, and %v at another server", dials, worst, undisturbed)
 	}
 	g := srv.active().gate
 	g.mu.Lock()

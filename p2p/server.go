@@ -54,7 +54,7 @@ func (srv *Server) Start() (err error) {
 	if srv.PrivateKey == nil {
 		return errNoPrivateKey
 	}
-	if err := checkProtocols(srv.Protocols); err != nil {
+	if err := srv.checkProtocols(); err != nil {
 		return err
 	}
 	r, err := startServer(srv)

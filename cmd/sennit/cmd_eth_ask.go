@@ -32,14 +32,17 @@ func newEthHead() *cobra.Command {
 		Long: `Show what a node says of itself: client, network, genesis block, fork id and the
 last block it has. Without --node, all peers of the running node.
 
-Exit status: 0 if the node answered, 1 if it did not, 2 if the command line is
-wrong.`,
+Exit status: 0 if the node answered, 1 if it did not or there is no peer, 2 if
+the command line is wrong.`,
 		Example: `  sennit eth head --node enode://ca634cae...@192.0.2.7:30303
   sennit eth head --json | jq '.[].number'`,
 		Args: wants(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return flags.ask(cmd.Context(), func(ctx context.Context, node ethcmd.Node) error {
 				states, err := node.States(ctx)
+				if err == nil && len(states) == 0 {
+					err = errors.New("no peer of the running node speaks eth with it")
+				}
 				if err != nil {
 					return err
 				}

@@ -60,6 +60,7 @@ func (f *swarmFlags) register(cmd *cobra.Command) {
 	fs.Uint64Var(&f.network, "network", bzz.DefaultNetworkID, "network id `N` of Swarm, with --node")
 	fs.Int64Var(&f.capacity, "capacity", 0, "let the local store hold up to `BYTES`; those unused for longest leave first (default: as before, at first 5 GiB)")
 	fs.DurationVar(&f.timeout, "timeout", 15*time.Second, "`TIME` that connecting may take")
+	cmd.MarkFlagsMutuallyExclusive("node", "rpc")
 }
 
 // open returns the place for chunks that the flags mean.
@@ -67,8 +68,6 @@ func (f *swarmFlags) open(ctx context.Context, purpose swarmcmd.Purpose) (swarmc
 	switch {
 	case f.timeout <= 0:
 		return nil, usageError(fmt.Errorf("--timeout: %v is no time to wait, want more than 0", f.timeout))
-	case len(f.nodes) > 0 && f.endpoint != "":
-		return nil, usageError(errors.New("--node and --rpc: say one of them"))
 	case f.capacity < 0:
 		return nil, usageError(fmt.Errorf("--capacity: %d bytes, want more than 0", f.capacity))
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -43,9 +42,9 @@ func newSwarmGet() *cobra.Command {
 				return err
 			}
 			if len(args) == 1 || args[1] == "-" {
-				_, err = swarmcmd.Get(cmd.Context(), place, ref, 0, cmd.OutOrStdout(), func(int64, int64) {})
+				err = printFile(cmd, place, ref)
 			} else {
-				err = getFile(cmd.Context(), cmd, place, ref, args[1], force)
+				err = getFile(cmd, place, ref, args[1], force)
 			}
 			return errors.Join(err, place.Close())
 		},
@@ -56,9 +55,21 @@ func newSwarmGet() *cobra.Command {
 	return cmd
 }
 
-func getFile(ctx context.Context, cmd *cobra.Command, place swarmcmd.Place, ref file.Reference, path string, force bool) error {
+// printFile writes a file to standard output. How far that is is shown unless the two would get into each other's way.
+func printFile(cmd *cobra.Command, place swarmcmd.Place, ref file.Reference) error {
+	var bar *swarmcmd.Bar
+	if !swarmcmd.IsTerminal(cmd.OutOrStdout()) {
+		bar = swarmcmd.NewBar(cmd.ErrOrStderr(), "getting")
+	}
+	_, err := swarmcmd.Get(cmd.Context(), place, ref, 0, cmd.OutOrStdout(), bar.Tell)
+	bar.End()
+	return err
+}
+
+// getFile writes a file to a path.
+func getFile(cmd *cobra.Command, place swarmcmd.Place, ref file.Reference, path string, force bool) error {
 	bar := swarmcmd.NewBar(cmd.ErrOrStderr(), "getting")
-	_, resumed, err := swarmcmd.GetFile(ctx, place, ref, path, force, bar.Tell)
+	_, resumed, err := swarmcmd.GetFile(cmd.Context(), place, ref, path, force, bar.Tell)
 	bar.End()
 	switch {
 	case errors.Is(err, os.ErrExist):

@@ -35,9 +35,7 @@ func newAEAD(k *Key) (cipher.AEAD, error) {
 // nextNonce returns the nonce of the next record.
 func (h *half) nextNonce() []byte {
 	binary.BigEndian.PutUint64(h.nonce[ivSize-8:], h.number)
-	for i, b := range h.secret.IV[:4] {
-		h.nonce[i] = b
-	}
+	copy(h.nonce[:], h.secret.IV[:4])
 	for i := 4; i < ivSize; i++ {
 		h.nonce[i] ^= h.secret.IV[i]
 	}

@@ -20,6 +20,10 @@ const (
 	// maxTouched is how many uses of chunks are remembered until the next write; further ones do not count.
 	maxTouched = 4096
 
+	// maxEvicted is how many chunks leave with one write at most: a store that is opened with less capacity than it had
+	// shrinks in steps.
+	maxEvicted = 16384
+
 	// gatherPeriod is how long a chunk waits for others to be written with.
 	gatherPeriod = 100 * time.Millisecond
 
@@ -73,7 +77,7 @@ type pendingChunk struct {
 }
 
 // Open opens the store in dir, which is made if it does not exist. It fails with [ErrInUse] if another
-// process has it open, and if it belongs to another base address. Opening takes about a second for a million chunks. The caller closes the store.
+// process has it open, and if it belongs to another base address. Opening reads the whole index, some 400 bytes for each chunk. The caller closes the store.
 func Open(dir string, opts Options) (*Store, error) {
 	s, err := open(dir, opts)
 	if err != nil {

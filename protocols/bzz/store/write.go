@@ -85,13 +85,16 @@ func (s *Store) writeAll() error {
 	waiting := len(s.queue)
 	s.mu.Unlock()
 	var err error
-	for first := true; err == nil && (first || waiting > 0); first = false {
+	for more := true; err == nil && more; {
 		w := s.takeWork()
 		waiting -= len(w.chunks)
+		before := s.chunks.Load()
 		if err = s.write(w); err != nil {
 			err = fmt.Errorf("store: writing failed: %w", err)
 		}
 		s.finish(w, err)
+		now := s.chunks.Load()
+		more = waiting > 0 || now > s.max && now < before // still shrinking
 	}
 	for _, c := range syncs {
 		c <- err
@@ -210,7 +213,7 @@ func (s *Store) change(tx *bolt.Tx, w work, cursors map[int]uint64, excess int64
 	}
 	if excess -= out.damaged; excess > 0 {
 		// A few more than needed, so that not every write has to do this.
-		n, err := t.evict(excess + min(maxPending/8, s.max/256))
+		n, err := t.evict(min(excess+min(maxPending/8, s.max/256), maxEvicted))
 		if err != nil {
 			return err
 		}

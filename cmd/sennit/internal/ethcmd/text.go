@@ -68,9 +68,6 @@ func WriteStates(w io.Writer, states []*eth.PeerState) error {
 			t.line("difficulty", fmt.Sprintf("%v in total", s.TD.ToInt()))
 		}
 	}
-	if len(states) == 0 {
-		t.line("peers", "none that speaks eth")
-	}
 	return t.writeTo(w)
 }
 

@@ -32,7 +32,7 @@ type Bar struct {
 
 // NewBar returns a bar with a name in front, or nil if out is no terminal that can draw one.
 func NewBar(out io.Writer, name string) *Bar {
-	if !isTerminal(out) {
+	if !IsTerminal(out) {
 		return nil
 	}
 	return &Bar{out: out, now: time.Now, name: name}
@@ -104,8 +104,8 @@ func Bytes(n int64) string {
 	return fmt.Sprintf("%.0f TB", x)
 }
 
-// isTerminal tells whether w understands the control sequence that clears a line.
-func isTerminal(w io.Writer) bool {
+// IsTerminal tells whether w understands the control sequence that clears a line.
+func IsTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	if !ok || runtime.GOOS != "windows" && (os.Getenv("TERM") == "" || os.Getenv("TERM") == "dumb") {
 		return false
