@@ -69,7 +69,7 @@ const maxProbePause = 128
 
 // probeIfDue starts a probe of a lane on which something has arrived, with a ping, unless the lane has had one lately.
 func (l *Link) probeIfDue(lane *Lane) {
-	in := &lane.incoming
+	in := lane.incoming
 	if in.received < in.probeAt || l.pingOpen {
 		return
 	}
@@ -88,7 +88,7 @@ func (l *Link) probed() {
 		l.ping(l.in.receivedAt)
 		return
 	}
-	in := &lane.incoming
+	in := lane.incoming
 	window, grown := lane.in.measured(in.received - l.probe.from)
 	l.probe = probe{}
 	in.probePause = min(max(1, 2*in.probePause), maxProbePause)
