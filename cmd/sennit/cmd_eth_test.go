@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/big"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -253,6 +254,43 @@ func TestEthWatchShowsWhatIsAnnounced(t *testing.T) {
 	var record eth.EventRecord
 	if err := json.Unmarshal([]byte(lines[0]), &record); err != nil || *record.Hash != chain.waiting.Hash || !record.First || !record.Full || record.Size != chain.waiting.Size {
 		t.Errorf("%v: %s", err, lines[0])
+	}
+}
+
+func TestEthWatchShowsWhatTheRunningNodeHears(t *testing.T) {
+	chain := newEthChain(t)
+	server, h := startEth(t, eth.Config{Backend: chain, Versions: []uint{68}})
+	running, node := startEth(t, eth.Config{Backend: chain.Observer})
+	joined := h.Subscribe(0)
+	defer joined.Close()
+	running.AddPeer(server.Self())
+	if _, err := joined.Next(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	socket := filepath.Join(t.TempDir(), "ipc")
+	endpoint, err := admin.Listen(admin.Config{IPCPath: socket, APIs: node.APIs()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer endpoint.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	told := make(chan struct{})
+	go func() { // the subscription begins some time after the command: what was said before is not shown
+		defer close(told)
+		for n := uint64(1); ctx.Err() == nil; n++ {
+			h.AnnounceBlocks(eth.BlockInfo{Hash: common.Hash{7, byte(n), byte(n >> 8)}, Number: n})
+			runtime.Gosched()
+		}
+	}()
+	lines := watch(t, "0x07", "--rpc", socket, "--only", "block", "--all")
+	cancel()
+	<-told
+	if len(lines) == 0 || !strings.Contains(lines[0], "block        0x07") {
+		t.Errorf("%q", lines)
+	}
+	endpoint.Close()
+	if got := sennit(t, "eth", "watch", "--rpc", socket); got.status != exitFailed {
+		t.Errorf("%+v", got)
 	}
 }
 
