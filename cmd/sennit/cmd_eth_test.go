@@ -189,6 +189,34 @@ func TestEthCommandsShowWhatANodeHas(t *testing.T) {
 	}
 }
 
+func TestEthCommandsAskThePeerThatIsNamed(t *testing.T) {
+	chain := newEthChain(t)
+	server, _ := startEth(t, eth.Config{Backend: chain})
+	running, h := startEth(t, eth.Config{Backend: chain.Observer})
+	joined := h.Subscribe(0)
+	defer joined.Close()
+	running.AddPeer(server.Self())
+	if _, err := joined.Next(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	socket := filepath.Join(t.TempDir(), "ipc")
+	endpoint, err := admin.Listen(admin.Config{IPCPath: socket, APIs: h.APIs()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer endpoint.Close()
+	for _, args := range []string{"head", "headers 0 --count 1"} {
+		id := server.Self().ID().String()[:9]
+		if got := sennit(t, strings.Fields("eth "+args+" --rpc "+socket+" --peer "+id)...); got.status != exitOK {
+			t.Errorf("%+v", got)
+		}
+		id = running.Self().ID().String()[:9]
+		if got := sennit(t, strings.Fields("eth "+args+" --rpc "+socket+" --peer "+id)...); got.status != exitFailed || !strings.Contains(got.stderr, "no peer") {
+			t.Errorf("%+v", got)
+		}
+	}
+}
+
 // watch runs `sennit eth watch` until it has printed a line that contains a text, and returns all lines until then.
 func watch(t *testing.T, stop string, args ...string) []string {
 	t.Helper()
