@@ -21,7 +21,8 @@ up to 4096 bytes, each named by the hash of what it holds, above them chunks
 that list the hashes of others, and so on to a single one. Its hash is the
 file's reference: who has it can get the file from any node of the network.
 
-Swarm is that of go-ethereum 1.8 (bzz/8, hive/8, stream/8).
+Swarm is that of go-ethereum 1.8 (bzz/8, hive/8, stream/8) and that of its
+later program of its own up to 0.5 (bzz/14, bzz-stream/8, bzz-retrieve/2).
 
 Where the chunks are:
   a running node   if 'sennit run --bzz' runs on this machine, or with --rpc

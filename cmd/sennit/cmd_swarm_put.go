@@ -21,8 +21,9 @@ who has the reference, which is twice as long and different each time, so that
 nothing is there already.
 
 With --node the file is kept in the local store as well, and the command ends
-when the nodes have taken it; they must be nodes that sync. A running node
-carries the chunks to its neighbours in its own time.
+when the nodes have taken it, each its share if there are more than two; they
+must be nodes that sync. A running node carries the chunks to its neighbours in
+its own time.
 
 Exit status: 0 if the file is there, 1 if not, 2 if the command line is wrong or
 the file cannot be read.`

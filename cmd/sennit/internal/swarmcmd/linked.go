@@ -44,6 +44,10 @@ type linked struct {
 	nodes  int
 }
 
+// dialects are what is offered, in this order until there is a link. To put, the early one comes first even to nodes that
+// speak both: there, who has chunks decides when they are taken, and in the later one it is the taker, in its own time.
+var dialects = map[Purpose][]bzz.Dialects{ToGet: {bzz.Early | bzz.Later}, ToPut: {bzz.Early, bzz.Later}}
+
 // Dial opens the local store and links to nodes with the configuration's key, and returns when Swarm runs on a link to one
 // of them. capacity is as for [OpenLocal]. The error says why on none it does.
 func Dial(ctx context.Context, c *config.Config, capacity int64, purpose Purpose, nodes []*enode.Node) (Place, error) {
@@ -52,20 +56,27 @@ func Dial(ctx context.Context, c *config.Config, capacity int64, purpose Purpose
 		return nil, err
 	}
 	d := &linked{local: l, nodes: len(nodes)}
-	if err := d.start(ctx, c, purpose, nodes); err != nil {
-		return nil, errors.Join(err, l.Close())
+	var failed error
+	for _, speak := range dialects[purpose] {
+		err := d.start(ctx, c, purpose, speak, nodes)
+		if err == nil {
+			return d, nil
+		}
+		if failed = err; ctx.Err() != nil {
+			break
+		}
 	}
-	return d, nil
+	return nil, errors.Join(failed, l.Close())
 }
 
-func (d *linked) start(ctx context.Context, c *config.Config, purpose Purpose, nodes []*enode.Node) error {
+func (d *linked) start(ctx context.Context, c *config.Config, purpose Purpose, speak bzz.Dialects, nodes []*enode.Node) error {
 	key, _, err := c.Key()
 	if err != nil {
 		return err
 	}
 	settings := bzz.Config{
-		Overlay: bzz.OverlayOf(&key.PublicKey), NetworkID: c.Bzz.NetworkID, Store: d.local.Store, NoDial: true, SyncDelay: syncDelay,
-		Logger: log.NewLogger(log.DiscardHandler()),
+		Overlay: bzz.OverlayOf(&key.PublicKey), NetworkID: c.Bzz.NetworkID, Dialects: speak,
+		Store: d.local.Store, NoDial: true, SyncDelay: syncDelay, Logger: log.NewLogger(log.DiscardHandler()),
 	}
 	if purpose == ToPut {
 		d.shelf = newShelf(settings.Overlay, d.local.Store)
@@ -163,13 +174,16 @@ func (d *linked) Finish(ctx context.Context, told func(done, total int64)) error
 		if s.Offered != last.Offered || s.Synced != last.Synced || s.Queued > 0 {
 			last, since = s, time.Now()
 		}
-		// The links that there are have each been offered everything.
-		offered := s.Peers > 0 && s.Offered >= uint64(total)*uint64(s.Peers)
+		// One or two nodes are offered everything. Of more, each is offered its share; together that is everything.
+		each := int64(s.Peers)
+		if each != 2 {
+			each = 1
+		}
 		if told != nil {
-			told(min(int64(s.Offered)/max(1, int64(s.Peers)), total), total)
+			told(min(int64(s.Offered)/each, total), total)
 		}
 		switch calm := time.Since(since); {
-		case offered && calm >= quiet:
+		case s.Peers > 0 && int64(s.Offered) >= total*each && calm >= quiet:
 			return nil
 		case calm >= stall:
 			return fmt.Errorf("%s: offered %d of %d chunks, and then nothing more happened%s; what there is stays in %s",

@@ -214,6 +214,68 @@ func TestSeveralNodesTakeAFile(t *testing.T) {
 	}
 }
 
+func TestANodeOfEitherDialectTakesAFileAndGivesIt(t *testing.T) {
+	for name, dialect := range map[string]bzz.Dialects{"early": bzz.Early, "later": bzz.Later} {
+		t.Run(name, func(t *testing.T) {
+			_, node := startNode(t, bzz.Config{NoDial: true, Dialects: dialect, SyncDelay: syncDelay})
+			p, err := Dial(t.Context(), testConfig(t), 0, ToPut, []*enode.Node{node})
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := content(100000)
+			ref := mustPut(t, p, want)
+			if err := p.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if p, err = Dial(t.Context(), testConfig(t), 0, ToGet, []*enode.Node{node}); err != nil {
+				t.Fatal(err)
+			}
+			defer p.Close()
+			var got bytes.Buffer
+			if _, err := Get(t.Context(), p, ref, 0, &got, untold); err != nil || !bytes.Equal(got.Bytes(), want) {
+				t.Errorf("%d bytes, %v", got.Len(), err)
+			}
+		})
+	}
+}
+
+func TestManyNodesTakeAFileTogether(t *testing.T) {
+	var nodes []*enode.Node
+	var takers []*bzz.Node
+	for range 5 {
+		n, self := startNode(t, bzz.Config{NoDial: true, SearchTimeout: time.Second})
+		takers, nodes = append(takers, n), append(nodes, self)
+	}
+	c := testConfig(t)
+	p, err := Dial(t.Context(), c, 0, ToPut, nodes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := content(200000)
+	ref := mustPut(t, p, want)
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	get := func(ctx context.Context, addr chunk.Address) (c chunk.Chunk, err error) { // with the links gone, of what they hold
+		for _, n := range takers {
+			if c, err = n.Get(ctx, addr); err == nil {
+				break
+			}
+		}
+		return c, err
+	}
+	var got bytes.Buffer
+	f, err := file.Open(t.Context(), get, ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := f.NewReader(t.Context(), 0, -1)
+	defer r.Close()
+	if _, err := io.Copy(&got, r); err != nil || !bytes.Equal(got.Bytes(), want) {
+		t.Errorf("they hold %d bytes, %v", got.Len(), err)
+	}
+}
+
 func TestANodeThatDoesNotSyncIsNamedAsTheReason(t *testing.T) {
 	defer func(d time.Duration) { stall = d }(stall)
 	stall = 500 * time.Millisecond
