@@ -169,23 +169,28 @@ func (s *swarmNode) upload(t *testing.T, content []byte, opts file.SplitOptions)
 // download fetches content from the network.
 func (s *swarmNode) download(t *testing.T, hash string) []byte {
 	t.Helper()
-	ref, err := file.ParseReference(hash)
+	content, err := s.fetch(hash)
 	if err != nil {
 		t.Fatal(err)
+	}
+	return content
+}
+
+// fetch is download for any goroutine.
+func (s *swarmNode) fetch(hash string) ([]byte, error) {
+	ref, err := file.ParseReference(hash)
+	if err != nil {
+		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	f, err := file.Open(ctx, s.Get, ref)
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	r := f.NewReader(ctx, 0, f.Size())
 	defer r.Close()
-	content, err := io.ReadAll(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return content
+	return io.ReadAll(r)
 }
 
 // randomFile writes a file of random content.

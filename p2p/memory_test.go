@@ -19,7 +19,7 @@ import (
 // bytes of stack. All of it is counted as new, the runtime's 1.4 KiB for the goroutines included; in a process that has had
 // as many goroutines before, these are not. The runtime starts goroutines with 2 KiB of stack or, if those that ran before
 // needed it, with 4 KiB; the reader needs 4 KiB.
-const idleGoroutines, idleHeap, idleStack = 3, 10 << 10, idleGoroutines*4<<10 + 512
+const idleGoroutines, idleHeap, idleStack = 3, 9<<10 + 512, idleGoroutines*4<<10 + 512
 
 // bareClient is as little as a remote can be: a socket and, as long as it sends, the cipher.
 type bareClient struct {

@@ -76,7 +76,9 @@ func toRLP(t *testing.T, v any) rlp.RawValue {
 	return b
 }
 
-func (c *ethChain) Head() eth.Head { return eth.Head{Number: 2, Time: 1_500_000_000, Hash: c.hashes[2]} }
+func (c *ethChain) Head() eth.Head {
+	return eth.Head{Number: 2, Time: 1_500_000_000, Hash: c.hashes[2]}
+}
 func (c *ethChain) Number(hash common.Hash) (uint64, bool, bool) {
 	for i, h := range c.hashes {
 		if h == hash {
@@ -148,6 +150,7 @@ func TestEthCommandsShowWhatANodeHas(t *testing.T) {
 		want   []string // parts of standard output, or of standard error if the status is not 0
 	}{
 		{"head", 0, []string{"client        \"tested\\x1b\"", "version       eth/72", "network       77", "genesis       " + chain.hashes[0].String(), "head          2", "blocks 0 to 2"}},
+		{"head --eth-version 68", 0, []string{"version       eth/", "head          2"}},
 		{"head --json", 0, []string{`"version": 72`, `"number": 2`}},
 		{"headers 0 --count 2", 0, []string{chain.hashes[0].String(), chain.hashes[1].String(), "2017-07-14"}},
 		{"headers head --count 3 --reverse --skip 1 --json", 0, []string{`"number": "0x2"`, `"number": "0x0"`}},

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"runtime"
 	"testing"
+
+	"github.com/sennit-net/sennit/internal/frame"
 )
 
 func TestSmallMessagesAllocateNothingOnceWarm(t *testing.T) {
@@ -65,7 +67,7 @@ func TestControlMessagesAllocateNothing(t *testing.T) {
 	_, l := newRaw(t, ca, cb, true, lanesNamed("aaa"), nil)
 	ping := []byte{1, 0, 0xc0}
 	if n := testing.AllocsPerRun(10_000, func() {
-		if l.Deliver(codePing, ping, true) != nil || l.Deliver(codePong, ping, true) != nil || l.Deliver(codeHello, ping, true) != nil || l.Deliver(0xf, ping, true) != nil {
+		if l.Deliver(frame.CodePing, ping, true) != nil || l.Deliver(frame.CodePong, ping, true) != nil || l.Deliver(frame.CodeHello, ping, true) != nil || l.Deliver(0xf, ping, true) != nil {
 			t.Fatal("refused")
 		}
 	}); n > 0.01 {

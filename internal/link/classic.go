@@ -99,16 +99,16 @@ func shrunk(b *buffer.Buffer) *buffer.Buffer {
 
 // Control implements Framing. Credit is unknown to RLPx.
 func (f *rlpx) Control(c *control) *buffer.Buffer {
-	b := buffer.Get(3 * (overhead + encodedSize(len(emptyList)+2)))
+	b := buffer.Get(3 * (overhead + encodedSize(len(frame.EmptyList)+2)))
 	b.B = b.B[:0]
 	if c.owed > 0 {
-		b.B, _ = f.appendMessage(b.B, codePong, emptyList)
+		b.B, _ = f.appendMessage(b.B, frame.CodePong, frame.EmptyList)
 	}
 	if c.ping {
-		b.B, _ = f.appendMessage(b.B, codePing, emptyList)
+		b.B, _ = f.appendMessage(b.B, frame.CodePing, frame.EmptyList)
 	}
 	if c.bye {
-		b.B, _ = f.appendMessage(b.B, codeDisconnect, AppendDisconnect(nil, c.reason))
+		b.B, _ = f.appendMessage(b.B, frame.CodeDisconnect, AppendDisconnect(nil, c.reason))
 	}
 	return b
 }

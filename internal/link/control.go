@@ -4,19 +4,9 @@ import (
 	"fmt"
 
 	"github.com/golang/snappy"
-)
 
-// Codes of the base protocol (devp2p, "RLPx", p2p capability); those up to baseLength belong to it.
-const (
-	codeHello      = 0x00
-	codeDisconnect = 0x01
-	codePing       = 0x02
-	codePong       = 0x03
-	baseLength     = 0x10
+	"github.com/sennit-net/sennit/internal/frame"
 )
-
-// emptyList is the payload of Ping and Pong.
-var emptyList = []byte{0xc0}
 
 // ReasonInvalid is what [ParseDisconnect] makes of bytes that carry no reason.
 const ReasonInvalid = 0xff
@@ -73,13 +63,13 @@ const controlSize = 2 << 10
 // control handles a message of the base protocol.
 func (l *Link) control(code uint64, payload []byte, packed bool) error {
 	switch code {
-	case codePing:
+	case frame.CodePing:
 		if l.pings.AllowN(l.in.receivedAt, 1) {
 			l.send.oweAPong(pingID{}, 1) // further pings before it is sent share its answer
 		}
-	case codePong:
+	case frame.CodePong:
 		l.ponged(l.in.receivedAt)
-	case codeDisconnect:
+	case frame.CodeDisconnect:
 		return disconnected(payload, packed)
 	}
 	// A second Hello and the codes nobody uses are ignored, as everybody does.

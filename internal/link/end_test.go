@@ -67,27 +67,27 @@ func TestEveryEndHasItsCauseAndTheRemoteSeesWhatItShould(t *testing.T) {
 		{name: "End with a network error, which is never told", does: func(e end) { e.l.End(1, errOurs, "bbb") }, want: ours(1, false)},
 		{
 			name: "the remote disconnects",
-			does: func(e end) { e.conn.Write(e.r.message(codeDisconnect, []byte{0xc1, 3})) },
+			does: func(e end) { e.conn.Write(e.r.message(frame.CodeDisconnect, []byte{0xc1, 3})) },
 			want: Cause{Err: &remoteEnd{3}, Side: trace.SideRemote, Reason: 3, Received: true, Sent: true}, sees: "c103",
 		}, {
 			name: "the remote disconnects, uncompressed",
-			does: func(e end) { e.conn.Write(e.r.wire(codeDisconnect, []byte{0xc1, 3})) },
+			does: func(e end) { e.conn.Write(e.r.wire(frame.CodeDisconnect, []byte{0xc1, 3})) },
 			want: Cause{Err: &remoteEnd{3}, Side: trace.SideRemote, Reason: 3, Received: true, Sent: true}, sees: "c103",
 		}, {
 			name: "the remote disconnects, with a bare byte", plain: true,
-			does: func(e end) { e.conn.Write(e.r.wire(codeDisconnect, []byte{0})) },
+			does: func(e end) { e.conn.Write(e.r.wire(frame.CodeDisconnect, []byte{0})) },
 			want: Cause{Err: &remoteEnd{0}, Side: trace.SideRemote, Reason: 0, Received: true, Sent: true}, sees: "c180",
 		}, {
 			name: "the remote says network error, which is not echoed",
-			does: func(e end) { e.conn.Write(e.r.message(codeDisconnect, []byte{0xc1, 1})) },
+			does: func(e end) { e.conn.Write(e.r.message(frame.CodeDisconnect, []byte{0xc1, 1})) },
 			want: Cause{Err: &remoteEnd{1}, Side: trace.SideRemote, Reason: 1, Received: true},
 		}, {
 			name: "the remote disconnects with a large frame of nonsense",
-			does: func(e end) { e.conn.Write(e.r.wire(codeDisconnect, make([]byte, 1<<20))) },
+			does: func(e end) { e.conn.Write(e.r.wire(frame.CodeDisconnect, make([]byte, 1<<20))) },
 			want: Cause{Err: &remoteEnd{ReasonInvalid}, Side: trace.SideRemote, Reason: ReasonInvalid, Received: true, Sent: true}, sees: "c281ff",
 		}, {
 			name: "the remote claims a Disconnect of 4 GiB",
-			does: func(e end) { e.conn.Write(e.r.wire(codeDisconnect, claim(1<<32-1))) },
+			does: func(e end) { e.conn.Write(e.r.wire(frame.CodeDisconnect, claim(1<<32-1))) },
 			want: Cause{Err: &remoteEnd{ReasonInvalid}, Side: trace.SideRemote, Reason: ReasonInvalid, Received: true, Sent: true}, sees: "c281ff",
 		},
 		{name: "the remote closes", does: func(e end) { e.conn.Close() }, want: Cause{Err: io.EOF, Side: trace.SideRemote}},
@@ -257,7 +257,7 @@ func TestAnEndDoesNotWaitForARemoteThatNeverReads(t *testing.T) {
 					case "we end it":
 						l.End(8, errTestOver, "")
 					case "the remote disconnects":
-						cb.Write(r.message(codeDisconnect, []byte{0xc1, 8}))
+						cb.Write(r.message(frame.CodeDisconnect, []byte{0xc1, 8}))
 					case "a network error":
 						l.End(1, errTestOver, "")
 					}
@@ -321,9 +321,9 @@ func TestTheRemotesReasonIsTheCauseEvenIfAWriteFailsFirst(t *testing.T) {
 		sends func(r *raw) []byte
 		want  Cause
 	}{
-		{"it is there already", 0, func(r *raw) []byte { return r.message(codeDisconnect, []byte{0xc1, 4}) }, Cause{Err: &remoteEnd{4}, Side: trace.SideRemote, Reason: 4, Received: true}},
-		{"it comes a little later", 500 * time.Millisecond, func(r *raw) []byte { return r.message(codeDisconnect, []byte{0xc1, 4}) }, Cause{Err: &remoteEnd{4}, Side: trace.SideRemote, Reason: 4, Received: true}},
-		{"it comes too late", 1500 * time.Millisecond, func(r *raw) []byte { return r.message(codeDisconnect, []byte{0xc1, 4}) }, Cause{Err: errWrite, Side: trace.SideNetwork}},
+		{"it is there already", 0, func(r *raw) []byte { return r.message(frame.CodeDisconnect, []byte{0xc1, 4}) }, Cause{Err: &remoteEnd{4}, Side: trace.SideRemote, Reason: 4, Received: true}},
+		{"it comes a little later", 500 * time.Millisecond, func(r *raw) []byte { return r.message(frame.CodeDisconnect, []byte{0xc1, 4}) }, Cause{Err: &remoteEnd{4}, Side: trace.SideRemote, Reason: 4, Received: true}},
+		{"it comes too late", 1500 * time.Millisecond, func(r *raw) []byte { return r.message(frame.CodeDisconnect, []byte{0xc1, 4}) }, Cause{Err: errWrite, Side: trace.SideNetwork}},
 		{"there is none", 0, func(r *raw) []byte { return nil }, Cause{Err: errWrite, Side: trace.SideNetwork}},
 		{"a bad frame comes", 500 * time.Millisecond, func(r *raw) []byte { return make([]byte, 100) }, Cause{Err: errWrite, Side: trace.SideNetwork}},
 	} {
@@ -364,7 +364,7 @@ func TestTheFirstOfManyEndsIsTheCause(t *testing.T) {
 		end := run(t, l)
 		const enders = 4
 		var group sync.WaitGroup
-		go cb.Write(r.message(codeDisconnect, []byte{0xc1, 99}))
+		go cb.Write(r.message(frame.CodeDisconnect, []byte{0xc1, 99}))
 		for i := range uint8(enders) {
 			group.Go(func() { l.End(100+i, fmt.Errorf("ender %d", i), "") })
 		}

@@ -21,6 +21,10 @@ type flow struct {
 	waiting  bool   // a reader waits for the ledger, and for room to be signalled
 }
 
+// raiseShare is which share of a window a raise of the limit is worth a frame, as a divisor. A remote that has used up its
+// limit is then never left with less than three quarters of the window for a round trip.
+const raiseShare = 4
+
 func newFlow() *flow { return &flow{granted: lanes.InitialLimit, window: lanes.InitialLimit} }
 
 // charge returns what the ledger is to be charged for a limit, in bytes.
@@ -43,7 +47,7 @@ func (in *inbox) grantLocked(starving bool) (limit uint64, refused bool) {
 	if urgent {
 		target = max(target, f.received+f.missing)
 	}
-	if target < f.granted+f.window/2 && !urgent {
+	if target < f.granted+f.window/raiseShare && !urgent {
 		return 0, false
 	}
 	if !in.chargeLocked(f.charge(target)) {
@@ -52,7 +56,7 @@ func (in *inbox) grantLocked(starving bool) (limit uint64, refused bool) {
 		if urgent && target < f.received+f.missing {
 			return 0, true
 		}
-		if target < f.granted+lanes.InitialLimit/2 && !urgent {
+		if target < f.granted+lanes.InitialLimit/raiseShare && !urgent {
 			return 0, false
 		}
 	}
@@ -71,7 +75,7 @@ func (in *inbox) chargeLocked(bytes int64) bool {
 	return true
 }
 
-// measured takes note of how much has come in one round trip, and doubles the window if that is half of it or more: then
+// measured takes note of how much has come in two round trips, and doubles the window if that is half of it or more: then
 // it is the window that bounds the rate, unless it is a protocol that reads nothing. Windows may grow as long as half of
 // the ledger is free.
 func (in *inbox) measured(came uint64) (window uint64, grown bool) {

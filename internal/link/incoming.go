@@ -24,11 +24,18 @@ type incoming struct {
 	probePause uint64 // half windows between probes
 }
 
-// shrink gives back memory of busier times.
-func (i *incoming) shrink() { i.done = nil }
+// shrink gives back memory of busier times. It works for nil.
+func (i *incoming) shrink() {
+	if i != nil {
+		i.done = nil
+	}
+}
 
-// drop gives back what has come of a message that is not going to be completed.
+// drop gives back what has come of a message that is not going to be completed. It works for nil.
 func (i *incoming) drop() {
+	if i == nil {
+		return
+	}
 	if i.message != nil {
 		i.message.Discard()
 	}
@@ -89,7 +96,7 @@ func (l *Link) laneNumbered(n uint64) (*Lane, error) {
 
 // part takes a MESSAGE or a PART.
 func (l *Link) part(lane *Lane, f *lanes.Frame) error {
-	in := &lane.incoming
+	in := lane.incoming
 	if in.received += f.Cost(); in.received > in.limit {
 		if in.limit = lane.in.granted(); in.received > in.limit {
 			return errNoCredit
@@ -111,7 +118,7 @@ func (l *Link) part(lane *Lane, f *lanes.Frame) error {
 
 // begin begins a message.
 func (l *Link) begin(lane *Lane, f *lanes.Frame) error {
-	in := &lane.incoming
+	in := lane.incoming
 	switch {
 	case in.message != nil:
 		return errInside
@@ -136,7 +143,7 @@ func (l *Link) begin(lane *Lane, f *lanes.Frame) error {
 
 // fill adds bytes to the message that is arriving, in memory for what has come: a large one is a chain of buffers.
 func (l *Link) fill(lane *Lane, data []byte) error {
-	in := &lane.incoming
+	in := lane.incoming
 	m := in.message
 	if in.missing -= len(data); in.missing < 0 {
 		return errTooMuch
@@ -164,7 +171,7 @@ func (l *Link) fill(lane *Lane, data []byte) error {
 
 // complete ends the message that is arriving.
 func (l *Link) complete(lane *Lane, m *Message) error {
-	in := &lane.incoming
+	in := lane.incoming
 	if m.buf != nil {
 		m.rest = m.buf.B
 	}
@@ -188,7 +195,7 @@ func (l *Link) complete(lane *Lane, m *Message) error {
 func (l *Link) RecordDone() {
 	l.lastFrame = l.in.receivedAt
 	for i, lane := range l.touched {
-		in := &lane.incoming
+		in := lane.incoming
 		in.touched = false
 		l.sinceWake += len(in.done)
 		if lane.in.arrive(in.done, in.received, uint64(in.missing)) && !lane.waking {

@@ -82,7 +82,7 @@ func (in *Input) makeRoom(n int) {
 		in.busy = buffer.Get(in.size)
 		copy(in.busy.B, in.buf[in.r:in.w])
 		in.buf = in.busy.B
-	case in.busy != nil && rest == 0 && in.w < idleRead && n <= idleRead:
+	case in.busy != nil && rest == 0 && in.w < len(in.buf) && n <= idleRead:
 		in.release()
 	case in.buf == nil:
 		in.buf = in.idle[:]

@@ -47,11 +47,11 @@ type Lane struct {
 	// Owned by the reader.
 	slab     slab
 	credit   credit
-	waking   bool     // in link.toWake
-	incoming incoming // on links with credit
+	waking   bool      // in link.toWake
+	incoming *incoming // on links with credit, else nil
 }
 
-func (l *Lane) init(link *Link, number int, cfg LaneConfig, ledger *Ledger, shape Shape) {
+func (l *Lane) init(link *Link, number int, cfg LaneConfig, ledger *Ledger, shape *Shape) {
 	if cfg.Inbox <= 0 {
 		cfg.Inbox = DefaultInbox
 	}
@@ -61,7 +61,7 @@ func (l *Lane) init(link *Link, number int, cfg LaneConfig, ledger *Ledger, shap
 	l.link, l.number, l.cfg = link, uint64(number), cfg
 	l.in.init(int64(cfg.Inbox), cfg.Policy.Mode, ledger)
 	if shape.Credit {
-		l.in.flow = newFlow()
+		l.in.flow, l.incoming = newFlow(), new(incoming)
 		l.in.tell = func(limit uint64) { link.send.oweCredit(l, limit) }
 	}
 	l.out.init(&link.send.mu, cfg, shape)

@@ -110,7 +110,7 @@ func New(cfg Config) *Link {
 	l.in = Input{conn: cfg.Conn, size: shape.Read, unread: cfg.Unread, onRead: l.beforeRead, onBytes: l.received, onTick: l.tick}
 	for i, c := range cfg.Lanes {
 		lane := new(Lane)
-		lane.init(l, i+1, c, cfg.Ledger, shape)
+		lane.init(l, i+1, c, cfg.Ledger, &shape)
 		l.lanes = append(l.lanes, lane)
 	}
 	l.running.Store(int32(len(l.lanes)))

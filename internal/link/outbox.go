@@ -23,7 +23,7 @@ const (
 // outbox is the queue of a lane's accepted messages. It belongs to the sender and is guarded by sender.mu.
 type outbox struct {
 	limit        int64     // static
-	shape        Shape     // static
+	shape        *Shape    // static
 	weight       int       // static
 	room         sync.Cond // on sender.mu; broadcast when used fell, or on the end
 	segments     ring[segment]
@@ -41,7 +41,7 @@ type outbox struct {
 	bytes        uint64 // payload, uncompressed
 }
 
-func (o *outbox) init(mu *sync.Mutex, cfg LaneConfig, shape Shape) {
+func (o *outbox) init(mu *sync.Mutex, cfg LaneConfig, shape *Shape) {
 	o.limit = int64(cfg.Outbox)
 	o.shape = shape
 	o.weight = max(1, cfg.Weight)

@@ -56,10 +56,12 @@ func (l *Link) ponged(at time.Time) {
 }
 
 // probe is a measurement of whether a lane's window is what holds its remote back: how much of the lane comes in during
-// one round trip.
+// two round trips. A remote that waits for credit sends once per round trip all that it may, and the pong goes ahead of
+// it; so one round trip may see nothing of that, but two see all of it once.
 type probe struct {
-	lane *Lane // nil: none under way
-	from uint64
+	lane   *Lane // nil: none under way
+	from   uint64
+	second bool // the first of the two round trips is over
 }
 
 // maxProbePause is how many windows may pass between two probes of a lane, in halves.
@@ -67,21 +69,26 @@ const maxProbePause = 128
 
 // probeIfDue starts a probe of a lane on which something has arrived, with a ping, unless the lane has had one lately.
 func (l *Link) probeIfDue(lane *Lane) {
-	in := &lane.incoming
+	in := lane.incoming
 	if in.received < in.probeAt || l.pingOpen {
 		return
 	}
-	l.probe = probe{lane, in.received}
+	l.probe = probe{lane: lane, from: in.received}
 	l.ping(l.in.receivedAt)
 }
 
-// probed ends a probe: when more than half a window has come during the round trip, the window is doubled.
+// probed goes on with a probe, or ends it: when half a window or more has come since it began, the window is doubled.
 func (l *Link) probed() {
 	lane := l.probe.lane
 	if lane == nil {
 		return
 	}
-	in := &lane.incoming
+	if !l.probe.second {
+		l.probe.second = true
+		l.ping(l.in.receivedAt)
+		return
+	}
+	in := lane.incoming
 	window, grown := lane.in.measured(in.received - l.probe.from)
 	l.probe = probe{}
 	in.probePause = min(max(1, 2*in.probePause), maxProbePause)

@@ -55,7 +55,7 @@ func TestPingsGoOutWhateverTheTrafficIs(t *testing.T) {
 		synctest.Wait()
 		var pings []time.Duration
 		for len(frames) > 0 {
-			if f := <-frames; f.err == nil && f.code == codePing {
+			if f := <-frames; f.err == nil && f.code == frame.CodePing {
 				pings = append(pings, f.at.Sub(start).Round(time.Second))
 				if string(f.payload) != "\x01\x00\xc0" {
 					t.Errorf("payload %x", f.payload)
@@ -79,11 +79,11 @@ func TestTheSmallestRoundTripIsKept(t *testing.T) {
 		r, l := newRaw(t, ca, cb, true, lanesNamed("aaa"), nil)
 		run(t, l)
 		for _, rtt := range []time.Duration{50, 20, 90} {
-			if code, _, err := r.next(); err != nil || code != codePing {
+			if code, _, err := r.next(); err != nil || code != frame.CodePing {
 				t.Fatalf("code %d, %v", code, err)
 			}
 			time.Sleep(rtt * time.Millisecond)
-			cb.Write(r.message(codePong, emptyList))
+			cb.Write(r.message(frame.CodePong, frame.EmptyList))
 			synctest.Wait()
 			if got := l.Stats().RTT; got != rtt*time.Millisecond {
 				t.Errorf("round trip %v, want %d ms", got, rtt)
@@ -104,7 +104,7 @@ func TestALatePongIsNotTakenForTheAnswerToANewerPing(t *testing.T) {
 		cb.Write(r.message(16, nil)) // not silent
 		r.next()                     // 15 s later
 		time.Sleep(2 * time.Second)
-		cb.Write(r.message(codePong, emptyList))
+		cb.Write(r.message(frame.CodePong, frame.EmptyList))
 		synctest.Wait()
 		if got := l.Stats().RTT; got != 17*time.Second {
 			t.Errorf("round trip %v, want 17s", got)
@@ -119,8 +119,8 @@ func TestAPongThatNothingAskedForMeansNothing(t *testing.T) {
 		r, l := newRaw(t, ca, cb, true, lanesNamed("aaa"), func(c *Config) { c.Recorder = rec })
 		end := run(t, l)
 		for range 10 {
-			cb.Write(r.message(codePong, emptyList))
-			cb.Write(r.wire(codePong, []byte("no Snappy, no list")))
+			cb.Write(r.message(frame.CodePong, frame.EmptyList))
+			cb.Write(r.wire(frame.CodePong, []byte("no Snappy, no list")))
 		}
 		synctest.Wait()
 		if s := l.Stats(); s.RTT != 0 || len(recorded[*trace.Ping](rec)) != 0 || len(end) != 0 {
@@ -160,7 +160,7 @@ func TestALinkEndsAfter30SecondsOfSilence(t *testing.T) {
 					t.Errorf("cause %+v", got)
 				}
 				for f := range frames {
-					if f.err == nil && f.code != codePing {
+					if f.err == nil && f.code != frame.CodePing {
 						t.Errorf("the remote was sent %v", f)
 					}
 				}
@@ -204,21 +204,21 @@ func TestAtMostOnePongIsOwedAndPingsBeyondTheRateAreNotAnswered(t *testing.T) {
 		count := func() (n int) {
 			synctest.Wait()
 			for len(frames) > 0 {
-				if f := <-frames; f.err == nil && f.code == codePong {
+				if f := <-frames; f.err == nil && f.code == frame.CodePong {
 					n++
 				}
 			}
 			return n
 		}
 		for range 1000 {
-			cb.Write(r.message(codePing, emptyList))
+			cb.Write(r.message(frame.CodePing, frame.EmptyList))
 			synctest.Wait() // each has its pong before the next one comes
 		}
 		if n := count(); n != pongBurst {
 			t.Errorf("%d pongs for a thousand pings at once, want %d", n, pongBurst)
 		}
 		for range 1000 {
-			cb.Write(r.message(codePing, emptyList))
+			cb.Write(r.message(frame.CodePing, frame.EmptyList))
 			time.Sleep(10 * time.Millisecond)
 		}
 		if n := count(); n < 10*pongsPerSecond-1 || n > 10*pongsPerSecond+1 {
@@ -228,7 +228,7 @@ func TestAtMostOnePongIsOwedAndPingsBeyondTheRateAreNotAnswered(t *testing.T) {
 		count()
 		var burst []byte
 		for range pongBurst {
-			burst = append(burst, r.message(codePing, emptyList)...)
+			burst = append(burst, r.message(frame.CodePing, frame.EmptyList)...)
 		}
 		cb.Write(burst)
 		if n := count(); n < 1 || n > pongBurst {
@@ -245,12 +245,12 @@ func TestAMillionPingsFromARemoteThatNeverReadsCostNoMemory(t *testing.T) {
 	if raceEnabled {
 		pings /= 10
 	}
-	ping := r.message(codePing, emptyList)
+	ping := r.message(frame.CodePing, frame.EmptyList)
 	batch := make([]byte, 1000*len(ping))
 	send := func(n int) {
 		for range n / 1000 {
 			for f := batch; len(f) > 0; f = f[len(ping):] {
-				copy(f[frame.HeaderSize:], []byte{codePing, 1, 0, 0xc0})
+				copy(f[frame.HeaderSize:], []byte{frame.CodePing, 1, 0, 0xc0})
 				r.sealer.Seal(f[:len(ping)], 4)
 			}
 			if _, err := cb.Write(batch); err != nil {

@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/sennit-net/sennit/internal/frame"
 	"github.com/sennit-net/sennit/trace"
 )
 
@@ -321,7 +322,7 @@ func TestDropsAreSentMinusDeliveredWhateverIsReadMeanwhile(t *testing.T) {
 					total += uint64(len(p))
 					cb.Write(remote.message(16, p))
 				}
-				cb.Write(remote.message(codeDisconnect, []byte{0xc1, 8})) // what is queued can still be read
+				cb.Write(remote.message(frame.CodeDisconnect, []byte{0xc1, 8})) // what is queued can still be read
 			})
 			var numbers []int
 			var bytesIn uint64

@@ -9,6 +9,7 @@ import (
 	"github.com/golang/snappy"
 
 	"github.com/sennit-net/sennit/internal/buffer"
+	"github.com/sennit-net/sennit/internal/frame"
 	"github.com/sennit-net/sennit/trace"
 )
 
@@ -31,7 +32,7 @@ const wakeEvery = 64
 // Deliver implements Sink.
 func (l *Link) Deliver(code uint64, payload []byte, packed bool) error {
 	l.lastFrame = l.in.receivedAt
-	if code < baseLength {
+	if code < frame.BaseLength {
 		return l.control(code, payload, packed)
 	}
 	lane, err := l.laneOf(code)
@@ -208,7 +209,7 @@ func (l *Link) recordDrop(lane *Lane, code uint64, size int) {
 
 // Assemble implements Sink.
 func (l *Link) Assemble(code uint64, n int) (*Assembly, error) {
-	if code < baseLength {
+	if code < frame.BaseLength {
 		return nil, nil
 	}
 	lane, err := l.laneOf(code)
@@ -265,7 +266,7 @@ func (l *Link) assemblyMemory(lane *Lane, n int, code uint64, size int) (*buffer
 // DeliverAssembled implements Sink.
 func (l *Link) DeliverAssembled(code uint64, a *Assembly, n int, packed bool) error {
 	l.lastFrame = l.in.receivedAt
-	if code < baseLength {
+	if code < frame.BaseLength {
 		return l.control(code, nil, false)
 	}
 	lane, err := l.laneOf(code)

@@ -74,12 +74,12 @@ func TestControlMessagesOvertakeWhatIsQueued(t *testing.T) {
 			must(t, write(l.Lanes()[0], 1, randomBytes(30_000)))
 		}
 		synctest.Wait()
-		cb.Write(r.message(codePing, emptyList))
+		cb.Write(r.message(frame.CodePing, frame.EmptyList))
 		synctest.Wait()
 		for before := 0; ; {
 			code, p, err := r.next()
 			must(t, err)
-			if code == codePong {
+			if code == frame.CodePong {
 				if string(p) != "\x01\x00\xc0" {
 					t.Errorf("payload %x", p)
 				}
@@ -193,9 +193,9 @@ func TestAnIdleLinkHasOneGoroutineAndABusyOneTwo(t *testing.T) {
 		}
 		// idle lets a ping interval pass, after which a writer that waits for more must be gone.
 		idle := func() {
-			cb.Write(r.message(codePong, emptyList)) // not silent
+			cb.Write(r.message(frame.CodePong, frame.EmptyList)) // not silent
 			time.Sleep(pingInterval)
-			if code, _, err := r.next(); err != nil || code != codePing {
+			if code, _, err := r.next(); err != nil || code != frame.CodePing {
 				t.Errorf("%#x instead of a ping, %v", code, err)
 			}
 		}
@@ -214,7 +214,7 @@ func TestAnIdleLinkHasOneGoroutineAndABusyOneTwo(t *testing.T) {
 			idle()
 			check("after traffic", 0)
 		}
-		cb.Write(r.message(codePing, emptyList))
+		cb.Write(r.message(frame.CodePing, frame.EmptyList))
 		r.next()
 		idle()
 		check("after a pong", 0)

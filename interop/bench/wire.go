@@ -165,9 +165,9 @@ func shareOfLink(weight int) func(variant, options) (sample, error) {
 		var wg sync.WaitGroup
 		wg.Go(func() { write(p.Dialer["small"].RW, random(smallBulk), &stop) })
 		wg.Go(func() { write(p.Dialer["large"].RW, random(largeBulk), &stop) })
-		time.Sleep(o.warm)
+		time.Sleep(o.dur) // what the sockets and the windows took at first has passed
 		start := time.Now()
-		time.Sleep(fairLonger * o.dur)
+		time.Sleep(time.Duration(fairLonger+weight) * o.dur)
 		end := time.Now()
 		stop.Store(true)
 		p.close()

@@ -103,7 +103,7 @@ func TestWithoutStartAPeerWaitsThreeSeconds(t *testing.T) {
 		time.AfterFunc(time.Second, func() { _ = n.Start(newFakeServer()) })
 		r.expect(wire.BzzName, wire.CodeHandshake)
 		n.Stop()
-		if err := n.Start(newFakeServer()); err != ErrStarted {
+		if err := n.Start(newFakeServer()); err != ErrStopped {
 			t.Error(err)
 		}
 	})

@@ -101,14 +101,22 @@ func (n *Node) Protocols() []p2p.Protocol {
 	return list
 }
 
-// ErrStarted is returned by a second Start, and by one after Stop.
-var ErrStarted = errors.New("bzz: node was started or stopped before")
+var (
+	// ErrStarted is returned by a second Start.
+	ErrStarted = errors.New("bzz: the node is started already")
+
+	// ErrStopped is returned by a node that was stopped.
+	ErrStopped = errors.New("bzz: the node was stopped")
+)
 
 // Start lets the node work with a server that runs, whose Self is what peers are told to dial.
 func (n *Node) Start(server Server) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.server != nil || n.stopped {
+	switch {
+	case n.stopped:
+		return ErrStopped
+	case n.server != nil:
 		return ErrStarted
 	}
 	n.server = server

@@ -108,6 +108,7 @@ func has(n *Node, c chunk.Chunk) bool {
 type remote struct {
 	t     *testing.T
 	addr  wire.PeerAddr
+	later bool // speaks the later dialect
 	pipes map[string]*p2p.MsgPipeRW
 	ends  chan error // of the Runs of the node
 	in    chan heard
@@ -125,14 +126,31 @@ type heard struct {
 // is sent on the protocols it is deaf to.
 func link(t *testing.T, n *Node, overlay chunk.Address, deaf ...string) *remote {
 	t.Helper()
+	return linkWith(t, n, overlay, []p2p.Cap{{Name: "bzz", Version: 8}, {Name: "hive", Version: 8}, {Name: "stream", Version: 8}}, deaf...)
+}
+
+// meetLater connects a peer of the later dialect and shakes hands.
+func meetLater(t *testing.T, n *Node, overlay chunk.Address) *remote {
+	t.Helper()
+	r := linkWith(t, n, overlay, []p2p.Cap{
+		{Name: "bzz", Version: 14}, {Name: "hive", Version: 11}, {Name: wire.RetrieveName, Version: 2}, {Name: wire.PullName, Version: 8},
+	})
+	r.expect(wire.BzzName, wire.CodeHandshake)
+	r.addr.Caps = wire.CapsFull
+	r.say(wire.BzzName, wire.LaterHandshake{Version: 14, NetworkID: 4, Addr: r.addr})
+	r.expect(wire.HiveName, wire.CodeSubPeers)
+	return r
+}
+
+func linkWith(t *testing.T, n *Node, overlay chunk.Address, caps []p2p.Cap, deaf ...string) *remote {
+	t.Helper()
 	var id enode.ID
 	copy(id[:], overlay[:])
 	ours, theirs := p2p.MsgPipe()
-	caps := []p2p.Cap{{Name: "bzz", Version: 8}, {Name: "hive", Version: 8}, {Name: "stream", Version: 8}}
 	peer := p2p.NewPeerPipe(id, "remote", caps, theirs)
 	r := &remote{
 		t: t, addr: wire.PeerAddr{Overlay: overlay, Underlay: []byte(fmt.Sprintf("enode://%x", overlay[:4]))},
-		pipes: make(map[string]*p2p.MsgPipeRW), ends: make(chan error, 3), in: make(chan heard, 100_000),
+		pipes: make(map[string]*p2p.MsgPipeRW), ends: make(chan error, len(caps)), later: caps[0].Version == 14, in: make(chan heard, 100_000),
 	}
 	for _, proto := range n.Protocols() {
 		if !slices.Contains(caps, p2p.Cap{Name: proto.Name, Version: proto.Version}) {
@@ -169,12 +187,13 @@ func (r *remote) listen(proto string, rw p2p.MsgReader) {
 		if err != nil {
 			return
 		}
-		payload, err := wire.Unwrap(data)
-		if err != nil {
-			r.t.Errorf("the node sends %x: %v", data, err)
-			return
+		if !r.later {
+			if data, err = wire.Unwrap(data); err != nil {
+				r.t.Errorf("the node sends %x: %v", data, err)
+				return
+			}
 		}
-		r.in <- heard{proto, msg.Code, payload}
+		r.in <- heard{proto, msg.Code, data}
 	}
 }
 
@@ -189,7 +208,13 @@ func meet(t *testing.T, n *Node, overlay chunk.Address, light bool) *remote {
 }
 
 // say sends the node a message. It does nothing if the link has ended.
-func (r *remote) say(proto string, m wire.Message) { r.sayBytes(proto, m.Code(), wire.Append(nil, m)) }
+func (r *remote) say(proto string, m wire.Message) {
+	payload := wire.Append(nil, m)
+	if r.later {
+		payload = wire.AppendLater(nil, m)
+	}
+	r.sayBytes(proto, m.Code(), payload)
+}
 
 func (r *remote) sayBytes(proto string, code uint64, payload []byte) {
 	r.t.Helper()
@@ -239,7 +264,7 @@ func (r *remote) end(text string) {
 	r.t.Helper()
 	var errs []string
 	timeout := time.After(patience)
-	for range 3 {
+	for range cap(r.ends) {
 		select {
 		case err := <-r.ends:
 			errs = append(errs, fmt.Sprint(err))
@@ -257,6 +282,11 @@ func (r *remote) alive(n *Node) {
 	r.t.Helper()
 	c := someChunk(-1)
 	put(r.t, n, c)
+	if r.later {
+		r.say(wire.RetrieveName, wire.LaterRetrieveRequest{ID: 9, Addr: c.Address()})
+		r.expect(wire.RetrieveName, wire.CodeLaterDelivery)
+		return
+	}
 	r.say(wire.StreamName, wire.RetrieveRequest{Addr: c.Address(), SkipCheck: true})
 	for {
 		m, err := wire.ParseDelivery(wire.CodeDeliveryRetrieval, r.expect(wire.StreamName, wire.CodeDeliveryRetrieval))

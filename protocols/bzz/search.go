@@ -45,7 +45,7 @@ var ErrBusy = errors.New("bzz: too many searches")
 
 // Get returns a chunk from the store or else from the network, where it is looked for until the context ends or
 // [Config.SearchTimeout] has passed. A chunk from the network has been verified and goes into the store. The error is
-// [ErrNotFound] if nobody has sent it, [ErrBusy], the context's, or one of the store.
+// [ErrNotFound] if nobody has sent it, [ErrBusy], [ErrStopped], the context's, or one of the store.
 func (n *Node) Get(ctx context.Context, addr chunk.Address) (chunk.Chunk, error) {
 	c, err := n.cfg.Store.Get(ctx, addr)
 	if err == nil || !errors.Is(err, ErrNotFound) {
@@ -85,7 +85,7 @@ func (n *Node) await(ctx context.Context, f *search) (chunk.Chunk, error) {
 		return chunk.Chunk{}, fmt.Errorf("%w: %v, %d peers asked", ErrNotFound, f.addr, asked)
 	case <-n.ctx.Done():
 		n.leaveSearch(f)
-		return chunk.Chunk{}, ErrStarted
+		return chunk.Chunk{}, ErrStopped
 	}
 }
 

@@ -1,6 +1,7 @@
 package eth
 
 import (
+	"bytes"
 	"fmt"
 	"runtime"
 	"testing"
@@ -60,9 +61,7 @@ func TestAnnouncementsThatNobodyWantsCostNoAllocation(t *testing.T) {
 		if err := decodeInto(&p.news, 71, payload); err != nil {
 			t.Fatal(err)
 		}
-		if err := p.heardOf(p.news.Txs, time.Time{}); err != nil {
-			t.Fatal(err)
-		}
+		p.heardOf(&p.news, time.Time{})
 	}
 	for range 10 {
 		hear()
@@ -94,9 +93,12 @@ func TestAFloodOfAnnouncementsStaysWithinTheBudget(t *testing.T) {
 			for j := range m.Txs {
 				m.Txs[j] = TxInfo{common.Hash{byte(i), byte(i >> 8), byte(j), byte(j >> 8)}, 2, 200}
 			}
-			if err := p.heardOf(m.Txs, time.Now()); err != nil {
-				t.Fatal(err)
-			}
+			p.heardOf(m, time.Now())
+		}
+		// The largest message that there can be leaves nothing behind.
+		payload := announcement(t, 71, 200_000)
+		if err := p.handle(p2p.Msg{Code: CodeAnnouncement, Size: uint32(len(payload)), Payload: bytes.NewReader(payload)}); err != nil {
+			t.Fatal(err)
 		}
 		return p
 	})
@@ -171,9 +173,7 @@ func BenchmarkHearAnnouncement(b *testing.B) {
 		if err := decodeInto(&p.news, 71, payload); err != nil {
 			b.Fatal(err)
 		}
-		if err := p.heardOf(p.news.Txs, time.Time{}); err != nil {
-			b.Fatal(err)
-		}
+		p.heardOf(&p.news, time.Time{})
 	}
 }
 

@@ -31,7 +31,11 @@ func (p *Peer) handle(msg p2p.Msg) error {
 		if err := decodeInto(&p.news, p.version, payload); err != nil {
 			return err
 		}
-		return p.heardOf(p.news.Txs, at)
+		p.heardOf(&p.news, at)
+		if cap(p.news.Txs) > MaxAnnounced {
+			p.news.Txs = nil
+		}
+		return nil
 	}
 	m, err := Decode(p.version, msg.Code, payload)
 	if err != nil {
@@ -107,7 +111,7 @@ func (p *Peer) answer(request Message) p2p.Msg {
 		}
 		return p.message(&Receipts{ID: m.ID, LastIncomplete: incomplete, Lists: lists})
 	case *GetCells:
-		return p.message(&Cells{ID: m.ID, Answer: CellsAnswer{Mask: m.Query.Mask}}) // there are none in a Backend
+		return p.message(&Cells{ID: m.ID, Answer: answerCells(b, m.Query)})
 	case *GetByHash:
 		return p.items(m.For+1, m.ID, p.byHash(m))
 	}
@@ -121,6 +125,9 @@ func (p *Peer) byHash(m *GetByHash) []rlp.RawValue {
 	case CodeGetBlockBodies:
 		return answerBodies(b, m.Hashes)
 	case CodeGetPooledTransactions:
+		if p.version >= 72 {
+			return answerPooled72(b, m.Hashes)
+		}
 		return answerPooled(b, m.Hashes)
 	case CodeGetBlockAccessLists:
 		return answerAccessLists(b, m.Hashes)

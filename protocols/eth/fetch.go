@@ -201,21 +201,27 @@ func (p *Peer) endRound(r *round) {
 
 // fetched takes the answer to a request for announced transactions.
 func (p *Peer) fetched(r *round, m Message, err error) {
-	defer p.endRound(r)
+	var txs []Transaction
+	if err == nil {
+		if txs, err = readPooled(p.version, m.(*Items).Items, r.infos); err != nil {
+			p.drop(p2p.DiscUselessPeer, err)
+		}
+	}
 	if err != nil {
+		p.endRound(r)
 		return
 	}
-	txs, err := readPooled(m.(*Items).Items, r.infos)
-	if err != nil {
-		p.drop(p2p.DiscUselessPeer, err)
-		return
+	var blobs []Transaction
+	if p.version >= 72 {
+		txs, blobs = splitBlobs(txs)
 	}
 	p.h.keep(txs, p)
+	p.fetchCells(blobs, func() { p.endRound(r) })
 }
 
 // readPooled reads the transactions in an answer to a request for those with certain hashes, of which some may be missing.
-// With a Size of 0 the announcement said nothing, or there was none.
-func readPooled(list []rlp.RawValue, asked []TxInfo) ([]Transaction, error) {
+// With a Size of 0 there was no announcement to hold them against.
+func readPooled(version uint, list []rlp.RawValue, asked []TxInfo) ([]Transaction, error) {
 	txs := make([]Transaction, 0, len(list))
 	for _, raw := range list {
 		tx, err := ReadTransaction(raw)
@@ -235,8 +241,8 @@ func readPooled(list []rlp.RawValue, asked []TxInfo) ([]Transaction, error) {
 			err = fmt.Errorf("of type %d, announced as %d: %w", tx.Type, info.Type, ErrBadAnswer)
 		case info.Size > 0 && max(info.Size, tx.Size)-min(info.Size, tx.Size) > sizeTolerance:
 			err = fmt.Errorf("of %d bytes, announced as %d: %w", tx.Size, info.Size, ErrBadAnswer)
-		case tx.Type == types.BlobTxType && !tx.hasSidecar():
-			err = fmt.Errorf("%w: %w", errNoSidecar, ErrBadAnswer)
+		default:
+			err = tx.checkDelivered(version)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("transaction %x: %w", tx.Hash, err)

@@ -101,7 +101,8 @@ func (p *Peer) Bodies(ctx context.Context, hashes []common.Hash) ([]*types.Body,
 }
 
 // PooledTransactions asks the peer for transactions, at most [MaxPooled], and returns those it has, in the order of the
-// hashes.
+// hashes. Blob transactions come with their sidecars, but from version 72 on without the blobs: [Peer.Cells] has their cells,
+// and [Transaction.WithCells] puts them together.
 func (p *Peer) PooledTransactions(ctx context.Context, hashes []common.Hash) ([]Transaction, error) {
 	list, err := p.byHashes(ctx, CodeGetPooledTransactions, hashes, MaxPooled)
 	if err != nil {
@@ -111,7 +112,7 @@ func (p *Peer) PooledTransactions(ctx context.Context, hashes []common.Hash) ([]
 	for i := range hashes {
 		asked[i].Hash = hashes[i]
 	}
-	txs, err := readPooled(list, asked)
+	txs, err := readPooled(p.version, list, asked)
 	if err != nil {
 		return nil, p.bad("%w", err)
 	}

@@ -53,7 +53,7 @@ func TestABlobTransactionHasTheHashOfWhatIsInsideItsSidecar(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := hashOf([]byte{3}, inner); a.Hash != want || b.Hash != want || b.Size != 9 || a.hasSidecar() || !b.hasSidecar() {
+	if want := hashOf([]byte{3}, inner); a.Hash != want || b.Hash != want || b.Size != 9 {
 		t.Errorf("%+v and %+v", a, b)
 	}
 }
@@ -116,7 +116,7 @@ func TestWhoDeliversSomethingElseThanAnnouncedIsDropped(t *testing.T) {
 		{"nine bytes less", TxInfo{tx.Hash, 2, tx.Size - 9}, tx, "bytes, announced as"},
 		{"another type", TxInfo{tx.Hash, 1, tx.Size}, tx, "of type 2, announced as 1"},
 		{"another transaction", TxInfo{one, 2, tx.Size}, tx, "was not asked for"},
-		{"no sidecar", blob.TxInfo, blob, "without its sidecar"},
+		{"no blob transaction", blob.TxInfo, blob, "rlp: "},
 	}
 	for _, tt := range tests {
 		synctest.Test(t, func(t *testing.T) {

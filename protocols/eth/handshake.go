@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/ethereum/go-ethereum/core/types"
+
 	"github.com/sennit-net/sennit/p2p"
 )
 
@@ -89,6 +91,19 @@ func (p *Peer) welcome() {
 	s := &p.status
 	p.setHead(PeerHead{Hash: s.Head, Number: s.Latest, TD: s.TD, Earliest: s.Earliest, At: time.Now()}, true)
 	if p.h.cfg.Pool != nil {
-		p.announce(p.h.cfg.Pool.Pending(maxQueuedInfos))
+		p.announce(p.h.infosFor(p.h.cfg.Pool.Pending(maxQueuedInfos), p.version))
 	}
+}
+
+// infosFor is what announcements of a version say about transactions that the backend has. It may change infos.
+func (h *Handler) infosFor(infos []TxInfo, version uint) []TxInfo {
+	for i := range infos {
+		if version < 72 || infos[i].Type != types.BlobTxType {
+			continue
+		}
+		if tx, err := ReadTransaction(h.cfg.Backend.PooledTransaction(infos[i].Hash)); err == nil {
+			infos[i] = tx.infoFor(version)
+		}
+	}
+	return infos
 }

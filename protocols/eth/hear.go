@@ -11,17 +11,21 @@ import (
 
 var errTwice = errors.New("the same transaction twice")
 
-// heardOf takes note of announced transactions. txs is valid during the call only.
-func (p *Peer) heardOf(txs []TxInfo, at time.Time) error {
+// heardOf takes note of announced transactions. The message is valid during the call only.
+func (p *Peer) heardOf(m *Announcement, at time.Time) {
+	txs := m.Txs
 	if len(txs) == 0 {
-		return nil
+		return
 	}
 	p.known.addAll(txs)
 	p.h.feed.sendTxs(p, at, false, txs)
-	if p.h.cfg.Pool != nil {
-		p.want(txs, at)
+	if p.h.cfg.Pool == nil {
+		return
 	}
-	return nil
+	if p.version >= 72 {
+		txs = fetchable(txs, m.Mask)
+	}
+	p.want(txs, at)
 }
 
 // heardInFull takes the transactions of a message of that name. Without anybody who wants them they are not looked at.

@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience is how long a test waits for something that happens at once on an idle machine.
-const patience = 10 * time.Second
+const patience = 60 * time.Second
 
 // node is a server on 127.0.0.1 that speaks the protocol.
 type node struct {

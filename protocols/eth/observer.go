@@ -118,6 +118,7 @@ func (p *Peer) follow(head PeerHead) {
 		}
 		if headers, err := decodeHeaders(m.(*Items).Items); err == nil && len(headers) == 1 && headers[0].Hash() == head.Hash {
 			o.Heard(headers[0])
+			p.learnNumber(headers[0])
 		}
 		if now.Hash != head.Hash {
 			p.follow(now)
@@ -127,5 +128,19 @@ func (p *Peer) follow(head PeerHead) {
 		p.mu.Lock()
 		p.following = false
 		p.mu.Unlock()
+	}
+}
+
+// learnNumber notes the number of the peer's head, if only its hash was known until now.
+func (p *Peer) learnNumber(header *types.Header) {
+	p.mu.Lock()
+	known := p.head.Number > 0 || p.head.Hash != header.Hash()
+	if !known {
+		p.head.Number = header.Number.Uint64()
+	}
+	head := p.head
+	p.mu.Unlock()
+	if !known {
+		p.h.feed.send(&HeadSeen{Peer: p, At: head.At, Head: head})
 	}
 }

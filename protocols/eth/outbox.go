@@ -126,7 +126,7 @@ func (p *Peer) next() (p2p.Msg, bool) {
 		return p.message(m), true
 	case len(o.infos) > 0:
 		n := min(len(o.infos), batchBytes/(1+32+4))
-		m := &Announcement{Txs: o.infos[:n:n]}
+		m := &Announcement{Txs: o.infos[:n:n], Mask: maskFor(o.infos[:n])}
 		o.infos = o.infos[n:]
 		p.mu.Unlock()
 		return p.message(m), true

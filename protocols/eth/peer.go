@@ -36,7 +36,7 @@ type Peer struct {
 
 	// Owned by the goroutine that reads.
 	buf  []byte       // payloads that nobody keeps; at most keptBuffer
-	news Announcement // the last one that was decoded
+	news Announcement // the last one that was decoded; its list is kept up to MaxAnnounced
 
 	// Under a lock of its own.
 	known known

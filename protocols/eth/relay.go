@@ -48,7 +48,7 @@ func (h *Handler) relay(txs []Transaction, from *Peer) {
 			rest = rest[n:]
 		}
 		for _, p := range rest {
-			infos[p] = append(infos[p], tx.TxInfo)
+			infos[p] = append(infos[p], tx.infoFor(p.version))
 		}
 	}
 	for p, list := range infos {

@@ -28,9 +28,8 @@ func (m *Transactions) decode(content []byte, _ uint) (err error) {
 }
 
 var (
-	errNoTx      = errors.New("a typed transaction needs a type from 1 to 127 and fields")
-	errBlobs     = errors.New("a blob transaction may only be announced")
-	errNoSidecar = errors.New("a blob transaction without its sidecar")
+	errNoTx  = errors.New("a typed transaction needs a type from 1 to 127 and fields")
+	errBlobs = errors.New("a blob transaction may only be announced")
 )
 
 // ReadTransaction finds hash, type and size of a transaction as it is in Transactions or PooledTransactions. Of its fields
@@ -71,16 +70,6 @@ func insideSidecar(typed []byte) (fields []byte, ok bool) {
 		return nil, false // the first field of one without a sidecar is the chain id
 	}
 	return outer[:len(outer)-len(rest)], true
-}
-
-// hasSidecar reports whether a blob transaction comes with its sidecar.
-func (t *Transaction) hasSidecar() bool {
-	_, content, _, err := rlp.Split(t.Raw)
-	if err != nil || len(content) == 0 {
-		return false
-	}
-	_, ok := insideSidecar(content)
-	return ok
 }
 
 // NewTransaction makes of a transaction what crosses the link. A blob transaction keeps its sidecar.

@@ -94,12 +94,14 @@ func (a *API) addFilter(c Criteria) (string, error) {
 // retrieve returns what waits in a filter.
 func (a *API) retrieve(id string) ([]*Message, error) {
 	a.mu.Lock()
-	defer a.mu.Unlock()
 	f, ok := a.filters[id]
+	if ok {
+		f.used = time.Now()
+	}
+	a.mu.Unlock()
 	if !ok {
 		return nil, fmt.Errorf("there is no filter %q", id)
 	}
-	f.used = time.Now()
 	return f.sub.Retrieve(), nil
 }
 

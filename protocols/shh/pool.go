@@ -210,14 +210,14 @@ type batch struct {
 
 // collect returns envelopes for a peer from the given place on: those it does not have and wants, until there are more than
 // limit bytes. One is always taken, however large.
-func (p *pool) collect(peer int, from uint64, limit int, wants func(*entry) bool, now time.Time) batch {
+func (p *pool) collect(peer int, from uint64, limit int, a *appetite, now time.Time) batch {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.expire(now)
 	b := batch{next: from}
 	start := sort.Search(len(p.order), func(i int) bool { return p.order[i].seq >= from })
 	for _, e := range p.order[start:] {
-		if !e.removed && !e.known.has(peer) && wants(e) {
+		if !e.removed && !e.known.has(peer) && a.takes(e) {
 			if len(b.raw) > 0 && b.size+len(e.env.raw) > limit {
 				break
 			}

@@ -163,7 +163,7 @@ func TestThePoolsNumbersAgreeWhateverHappens(t *testing.T) {
 func TestAPeerIsSentWhatItDoesNotHaveOnce(t *testing.T) {
 	p := newPool(1 << 20)
 	a, b := p.join(), p.join()
-	all := func(*entry) bool { return true }
+	all := &appetite{wants: quiet, counting: counting{rules: BothRules}, maxSize: 1 << 20}
 	for i := range 10 {
 		from := []int{noPeer, a, b}[i%3]
 		p.add(envelopeAt(someTime, uint64(i), 50, 100), Work{}, from, someTime)

@@ -81,18 +81,15 @@ func (s *session) tellSettings() (ready bool, err error) {
 // anything.
 func (s *session) relayFrom(from uint64) (next uint64, sent bool, err error) {
 	next = from
+	light, maxSize := s.w.Light(), s.w.MaxMessageSize()
 	for {
 		s.mu.Lock()
-		wants, counting := s.wants, s.counting
+		a := appetite{wants: s.wants, counting: s.counting, maxSize: maxSize, light: light}
 		if s.restart {
 			s.restart, next = false, 0
 		}
 		s.mu.Unlock()
-		light, maxSize := s.w.Light(), s.w.MaxMessageSize()
-		b := s.w.pool.collect(s.number, next, packetSize, func(e *entry) bool {
-			return (e.own || !light) && packetOf(len(e.env.raw)) <= maxSize && wants.bloom.Passes(e.env.Topic) &&
-				counting.satisfied(e.work.Reaching(wants.minWork))
-		}, time.Now())
+		b := s.w.pool.collect(s.number, next, packetSize, &a, time.Now())
 		next = b.next
 		if len(b.raw) == 0 {
 			return next, sent, nil
@@ -104,6 +101,19 @@ func (s *session) relayFrom(from uint64) (next uint64, sent bool, err error) {
 		s.w.pool.sent(b, s.number)
 		s.w.counts.sent.Add(uint64(len(b.raw)))
 	}
+}
+
+// appetite says which envelopes a peer is sent.
+type appetite struct {
+	wants    status
+	counting counting
+	maxSize  int  // of a packet
+	light    bool // this node sends its own envelopes alone
+}
+
+func (a *appetite) takes(e *entry) bool {
+	return (e.own || !a.light) && packetOf(len(e.env.raw)) <= a.maxSize && a.wants.bloom.Passes(e.env.Topic) &&
+		a.counting.satisfied(e.work.Reaching(a.wants.minWork))
 }
 
 // packetOf returns the size of a packet with envelopes of that size. A peer's largest packet is as large as its largest

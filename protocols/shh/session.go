@@ -30,7 +30,7 @@ type session struct {
 	log    log.Logger
 	number int           // in the pool
 	wake   chan struct{} // of size 1: there may be something to send
-	done   chan struct{} // closed when nothing is to be sent any more
+	done   chan struct{} // closed by the goroutine of Run when nothing is to be sent any more
 
 	// Owned by the goroutine of Run.
 	faults *rate.Limiter

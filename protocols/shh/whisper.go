@@ -71,6 +71,7 @@ type Whisper struct {
 	peerRules func(string) Rules
 	pool      *pool
 
+	// Safe by themselves.
 	light    atomic.Bool
 	counts   counters
 	sessions atomic.Pointer[[]*session]      // replaced, never changed; under mu

@@ -4,12 +4,16 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/sennit-net/sennit/protocols/bzz"
 )
 
 func TestASwarmSectionThatMakesNoSenseIsRefused(t *testing.T) {
 	for want, change := range map[string]func(*Bzz){
-		"NetworkID is 0":   func(c *Bzz) { c.NetworkID = 0 },
-		"Capacity is 1000": func(c *Bzz) { c.Capacity = 1000 },
+		"bzz: NetworkID is 0": func(c *Bzz) { c.NetworkID = 0 },
+		"LaterNetworkID is 0": func(c *Bzz) { c.LaterNetworkID = 0 },
+		`Dialects is "0.5"`:   func(c *Bzz) { c.Dialects = "0.5" },
+		"Capacity is 1000":    func(c *Bzz) { c.Capacity = 1000 },
 	} {
 		c := withBzz(change)
 		if err := c.check(); err == nil || !strings.Contains(err.Error(), want) {
@@ -29,5 +33,13 @@ func TestChunksAreBelowTheDataDirectoryUnlessToldOtherwise(t *testing.T) {
 		if got, err := c.ChunkDir(); got != test.want || (err == nil) == (test.want == "") {
 			t.Errorf("%+v: %q, %v", test, got, err)
 		}
+	}
+}
+
+func TestTheSwarmSectionBecomesTheSettingsOfANode(t *testing.T) {
+	c := withBzz(func(c *Bzz) { c.Dialects, c.LaterNetworkID, c.Light = "early", 9, true })
+	want := bzz.Config{Dialects: bzz.Early, NetworkID: 3, LaterNetworkID: 9, Light: true}
+	if got := c.Settings(); got != want {
+		t.Errorf("%+v, want %+v", got, want)
 	}
 }

@@ -129,6 +129,8 @@ var (
 		{"--eth-receipts=/flag/r", map[string]any{"eth": ethWith(func(c *Eth) { c.Receipts = "/flag/r" })}},
 		{"--eth-relay", map[string]any{"eth": ethWith(func(c *Eth) { c.Relay = true })}},
 		{"--bzz", map[string]any{"bzz": withBzz(func(c *Bzz) { c.Enabled = true })}},
+		{"--bzz-dialects=later", map[string]any{"bzz": withBzz(func(c *Bzz) { c.Dialects = "later" })}},
+		{"--bzz-later-network=9", map[string]any{"bzz": withBzz(func(c *Bzz) { c.LaterNetworkID = 9 })}},
 		{"--bzz-network=9", map[string]any{"bzz": withBzz(func(c *Bzz) { c.NetworkID = 9 })}},
 		{"--bzz-light", map[string]any{"bzz": withBzz(func(c *Bzz) { c.Light = true })}},
 		{"--bzz-nosync", map[string]any{"bzz": withBzz(func(c *Bzz) { c.NoSync = true })}},

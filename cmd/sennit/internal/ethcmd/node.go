@@ -112,8 +112,20 @@ func (d *direct) why(err error) error {
 	return err
 }
 
-func (d *direct) States(context.Context) ([]*eth.PeerState, error) {
-	return []*eth.PeerState{d.peer.State()}, nil
+// States asks for the number of the head if the version does not tell it.
+func (d *direct) States(ctx context.Context) ([]*eth.PeerState, error) {
+	state := d.peer.State()
+	if state.Number == 0 && state.Version < 69 {
+		request := eth.HeadersRequest{Hash: &state.Head, Amount: 1}
+		headers, err := d.Headers(ctx, request)
+		if err != nil {
+			return nil, err
+		}
+		if len(headers) == 1 {
+			state.Number = headers[0].Number.Uint64()
+		}
+	}
+	return []*eth.PeerState{state}, nil
 }
 
 func (d *direct) Headers(ctx context.Context, r eth.HeadersRequest) ([]*types.Header, error) {

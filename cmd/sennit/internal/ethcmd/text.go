@@ -39,7 +39,11 @@ func quote(s string) string {
 // when is a block's time and how long ago that is.
 func when(seconds uint64) string {
 	t := time.Unix(int64(min(seconds, 1<<40)), 0).UTC()
-	return fmt.Sprintf("%s (%v ago)", t.Format(time.DateTime), time.Since(t).Round(time.Second))
+	ago := time.Since(t).Round(time.Second)
+	if days := ago / (24 * time.Hour); days > 2 {
+		return fmt.Sprintf("%s (%d days ago)", t.Format(time.DateTime), days)
+	}
+	return fmt.Sprintf("%s (%v ago)", t.Format(time.DateTime), ago)
 }
 
 // WriteStates describes peers and their heads.

@@ -39,10 +39,9 @@ func newBzz(c *config.Config, logger log.Logger) (service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bzz: chunks in %s: %w", dir, err)
 	}
-	node, err := bzz.New(bzz.Config{
-		Overlay: overlay, NetworkID: c.Bzz.NetworkID, Store: chunks, Light: c.Bzz.Light, NoSync: c.Bzz.NoSync,
-		NoDial: c.P2P.NoDial, Logger: logger,
-	})
+	settings := c.Bzz.Settings()
+	settings.Overlay, settings.Store, settings.NoDial, settings.Logger = overlay, chunks, c.P2P.NoDial, logger
+	node, err := bzz.New(settings)
 	if err != nil {
 		_ = chunks.Close()
 		return nil, err
