@@ -46,7 +46,7 @@ interop: #? links to implementations that are not ours (npm adds ethereumjs)
 	@if command -v npm >/dev/null; then cd interop/ethereumjs && npm ci --no-audit --no-fund; fi
 	cd interop && go test ./...
 
-bench: #? measure beside go-ethereum's p2p and write docs/benchmarks.md
+bench: #? measure beside go-ethereum's p2p and go-libp2p and write docs/benchmarks.md
 	cd interop && go run ./bench
 
 cross: #? build for linux, darwin and windows on amd64 and arm64 without cgo, here also with cgo
