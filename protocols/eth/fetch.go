@@ -2,6 +2,7 @@ package eth
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -37,45 +38,55 @@ type wants struct {
 
 // round is one request for announced transactions.
 type round struct {
+	// Static once the request is made.
 	infos []TxInfo  // in the order asked for
 	until time.Time // when others may be asked for them
-	over  bool      // others may be
+
+	over bool // others may be; guarded by the peer's mu
 }
 
-// stop forgets everything, and returns what was claimed.
-func (w *wants) stop() []TxInfo {
+// stop forgets everything, and returns the round that still has claims; nil if there is none.
+func (w *wants) stop() *round {
 	w.list = nil
 	if w.round == nil || w.round.over {
 		return nil
 	}
 	w.round.over = true
-	return w.round.infos
+	return w.round
 }
 
-// fetching are the transactions that some peer has been asked for. Safe for concurrent use.
+// fetching are the transactions that some peer has been asked for. A claim ends by its own time, too: it does not take the
+// peer that has it to give it up, which its remote may keep busy for as long as it likes. Safe for concurrent use.
 type fetching struct {
+	// Guarded by mu.
 	mu sync.Mutex
-	m  map[common.Hash]struct{}
+	m  map[common.Hash]*round
 }
 
-// claim reports whether nobody has been asked for a transaction, and notes that somebody is now.
-func (f *fetching) claim(hash common.Hash) bool {
+// claim notes that a transaction is asked for in a round, unless it is in another whose time is not over.
+func (f *fetching) claim(hash common.Hash, r *round, now time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if _, claimed := f.m[hash]; claimed {
+	if old := f.m[hash]; old != nil && now.Before(old.until) {
 		return false
 	}
 	if f.m == nil {
-		f.m = make(map[common.Hash]struct{})
+		f.m = make(map[common.Hash]*round)
 	}
-	f.m[hash] = struct{}{}
+	f.m[hash] = r
 	return true
 }
 
-func (f *fetching) release(infos []TxInfo) {
+// release ends the claims of a round; r may be nil.
+func (f *fetching) release(r *round) {
+	if r == nil {
+		return
+	}
 	f.mu.Lock()
-	for i := range infos {
-		delete(f.m, infos[i].Hash)
+	for i := range r.infos {
+		if hash := r.infos[i].Hash; f.m[hash] == r {
+			delete(f.m, hash)
+		}
 	}
 	f.mu.Unlock()
 }
@@ -117,34 +128,46 @@ func (p *Peer) fetch(now time.Time) time.Duration {
 		return next
 	}
 	r := &round{until: now.Add(fetchTimeout)}
-	var later []want
+	var left []want
+	bytes := uint64(0)
 	for _, w := range due {
 		switch {
 		case p.h.cfg.Pool.Has(w.Hash):
-		case p.h.fetching.claim(w.Hash):
-			r.infos = append(r.infos, w.TxInfo)
+		case len(r.infos) == fetchHashes || len(r.infos) > 0 && (w.Size > fetchBytes || bytes+w.Size > fetchBytes):
+			left = append(left, w) // for the next request
+		case p.h.fetching.claim(w.Hash, r, now):
+			r.infos, bytes = append(r.infos, w.TxInfo), bytes+min(w.Size, fetchBytes)
 		default:
-			later = append(later, want{w.TxInfo, now.Add(wantDelay)}) // until it has come, or its turn
+			left = append(left, want{w.TxInfo, now.Add(wantDelay)}) // until it has come, or its turn
 		}
 	}
-	return p.startRound(r, later)
+	return p.startRound(r, left, min(next, wantDelay))
 }
 
-// take takes what is due, but no more than fits into one request, and says when the next is.
+// take takes what is due, and says when the next is.
 func (w *wants) take(now time.Time) (due []want, next time.Duration) {
-	var left []want
-	next, bytes := time.Hour, uint64(0)
-	for _, x := range w.list {
-		wait := x.due.Sub(now)
-		if wait <= 0 && len(due) < fetchHashes && (len(due) == 0 || bytes+x.Size <= fetchBytes) {
-			due, bytes = append(due, x), bytes+x.Size
-			continue
+	next = time.Hour
+	n := 0
+	for i := range w.list {
+		if wait := w.list[i].due.Sub(now); wait > 0 {
+			next = min(next, wait)
+		} else {
+			n++
 		}
-		next = min(next, max(wait, 0))
-		left = append(left, x)
 	}
-	if len(due) > 0 {
-		w.list = left
+	if n == 0 {
+		return nil, next // nothing is moved or allocated: a remote can have us look as often as it sends anything
+	}
+	due = make([]want, 0, n)
+	w.list = slices.DeleteFunc(w.list, func(x want) bool {
+		if x.due.After(now) {
+			return false
+		}
+		due = append(due, x)
+		return true
+	})
+	if len(w.list) == 0 {
+		w.list = nil
 	}
 	return due, next
 }
@@ -158,20 +181,21 @@ func (p *Peer) fetchOverLocked(r *round, now time.Time) time.Duration {
 		return wait
 	}
 	r.over = true
-	p.h.fetching.release(r.infos)
+	p.h.fetching.release(r)
 	return time.Hour
 }
 
-// startRound sends the request.
-func (p *Peer) startRound(r *round, later []want) time.Duration {
+// startRound sends the request, if there is anything to ask for, and puts back what is left. What has been announced
+// meanwhile goes before that if there is no room for both. It says when to look again, which is next if nothing is asked for.
+func (p *Peer) startRound(r *round, left []want, next time.Duration) time.Duration {
 	p.mu.Lock()
-	p.wants.list = append(p.wants.list, later...)
+	p.wants.list = append(p.wants.list, left[:min(len(left), maxWants-len(p.wants.list))]...)
 	if len(r.infos) > 0 {
 		p.wants.round = r
 	}
 	p.mu.Unlock()
 	if len(r.infos) == 0 {
-		return time.Millisecond // there may be more that is due
+		return next
 	}
 	m := &GetByHash{For: CodeGetPooledTransactions, Hashes: make([]common.Hash, len(r.infos))}
 	for i := range r.infos {
@@ -194,7 +218,7 @@ func (p *Peer) endRound(r *round) {
 	r.over = true
 	p.mu.Unlock()
 	if !over {
-		p.h.fetching.release(r.infos)
+		p.h.fetching.release(r)
 	}
 	signal(p.wake)
 }

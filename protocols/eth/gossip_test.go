@@ -80,6 +80,7 @@ func TestAnnouncedTransactionsAreFetchedAfterAMomentFromOneAnnouncerAtATime(t *t
 		synctest.Wait()
 		begin := time.Now()
 		a.send(&Announcement{Txs: []TxInfo{tx.TxInfo, never}})
+		time.Sleep(time.Millisecond) // at the same time, either could be asked for either
 		b.send(&Announcement{Txs: []TxInfo{tx.TxInfo, never}})
 		q := expect[*GetByHash](a)
 		if took := time.Since(begin); took != wantDelay || len(q.Hashes) != 2 || q.Hashes[0] != tx.Hash {

@@ -2,12 +2,15 @@ package eth
 
 import (
 	"bytes"
+	"errors"
 	"math/big"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
+	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
-	"github.com/ethereum/go-ethereum/p2p/enode"
 	"github.com/ethereum/go-ethereum/rlp"
 
 	"github.com/sennit-net/sennit/p2p"
@@ -74,8 +77,105 @@ func TestABlockWithALongHeaderIsChargedOrRefused(t *testing.T) {
 	}
 }
 
-// other is a peer like that of deaf, with an ID of its own.
-func other(tb testing.TB, h *Handler, version uint, id byte) *Peer {
-	tb.Helper()
-	return newPeer(h, version, p2p.NewPeer(enode.ID{id}, "test", nil), nowhere{})
+func TestWhoDoesNotTakeOurRequestKeepsNobodyFromBeingAsked(t *testing.T) {
+	chain := newMemChain(t, 1)
+	tx := mustTx(t, testTx(1, 0))
+	synctest.Test(t, func(t *testing.T) {
+		h := newHandler(t, Config{Backend: chain, Pool: chain})
+		a := dialFar(t, h, 69, 1).shake(chain)
+		b := dialFar(t, h, 69, 2).shake(chain)
+		synctest.Wait()
+		begin := time.Now()
+		a.send(&Announcement{Txs: []TxInfo{tx.TxInfo}})
+		synctest.Wait()
+		time.Sleep(wantDelay) // a has been asked, and does not read
+		b.send(&Announcement{Txs: []TxInfo{tx.TxInfo}})
+		expect[*GetByHash](b)
+		if took := time.Since(begin); took < wantDelay+fetchTimeout || took > 2*wantDelay+fetchTimeout {
+			t.Errorf("another is asked after %v", took)
+		}
+		h.Close()
+	})
+}
+
+func TestAClaimEndsByItselfAndOnlyItsOwnerReleasesIt(t *testing.T) {
+	now := time.Now()
+	var f fetching
+	first := &round{infos: []TxInfo{{Hash: one}}, until: now.Add(fetchTimeout)}
+	second := &round{infos: first.infos, until: now.Add(2 * fetchTimeout)}
+	if !f.claim(one, first, now) || f.claim(one, second, now.Add(fetchTimeout-1)) || !f.claim(one, second, now.Add(fetchTimeout)) {
+		t.Error("a claim does not end when its time is over")
+	}
+	f.release(first)
+	if f.claim(one, first, now.Add(fetchTimeout)) {
+		t.Error("a round has released what another has claimed")
+	}
+	if f.release(second); len(f.m) != 0 {
+		t.Errorf("%d claims are left", len(f.m))
+	}
+}
+
+// slowChain takes a while for each header.
+type slowChain struct{ *memChain }
+
+func (c slowChain) Header(hash common.Hash) rlp.RawValue {
+	time.Sleep(time.Second)
+	return c.memChain.Header(hash)
+}
+
+func TestWhoAsksWithoutEndHasToAnswerInTimeNevertheless(t *testing.T) {
+	chain := newMemChain(t, 1)
+	synctest.Test(t, func(t *testing.T) {
+		h := newHandler(t, Config{Backend: slowChain{chain}})
+		p, f := near(t, h, chain, 69, 1)
+		if err := p.post(&GetBlockHeaders{}, 1, func(Message, error) {}); err != nil {
+			t.Fatal(err)
+		}
+		begin := time.Now()
+		go func() {
+			payload, err := Encode(69, &GetBlockHeaders{Query: HeadersQuery{Amount: 1}})
+			for range 2 * answerTimeout / time.Second {
+				if err == nil {
+					err = f.sendRaw(CodeGetBlockHeaders, payload)
+				}
+			}
+		}()
+		go func() {
+			for msg, err := f.rw.ReadMsg(); err == nil; msg, err = f.rw.ReadMsg() {
+				_ = msg.Discard()
+			}
+		}()
+		if err := <-f.done; !errors.Is(err, errNoAnswer) || time.Since(begin) > answerTimeout+2*time.Second {
+			t.Errorf("after %v: %v", time.Since(begin), err)
+		}
+		h.Close()
+	})
+}
+
+func TestLookingForWhatIsDueCostsNothingWhileNothingIs(t *testing.T) {
+	now := time.Now()
+	var w wants
+	for range maxWants {
+		w.list = append(w.list, want{TxInfo{Hash: one, Size: 1 << 20}, now.Add(time.Second)})
+	}
+	if got := testing.AllocsPerRun(10, func() {
+		if due, next := w.take(now); len(due) != 0 || next != time.Second {
+			t.Fatalf("%d due, next %v", len(due), next)
+		}
+	}); got > 0 {
+		t.Errorf("%v allocations", got)
+	}
+	// Many of which there is nothing to ask for are gone through at once, whatever size they are said to have.
+	chain := newMemChain(t, 1)
+	tx := mustTx(t, testTx(1, 0))
+	chain.Add([]Transaction{tx})
+	p := deaf(t, newHandler(t, Config{Backend: chain, Pool: chain}), 69)
+	infos := make([]TxInfo, maxWants)
+	for i := range infos {
+		infos[i] = TxInfo{tx.Hash, 2, 1 << 63}
+	}
+	p.want(infos, now)
+	if next := p.fetch(now.Add(wantDelay)); len(p.wants.list) != 0 || next < wantDelay {
+		t.Errorf("%d are left to look at in %v", len(p.wants.list), next)
+	}
 }

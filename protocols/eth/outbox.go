@@ -46,12 +46,18 @@ type asking struct {
 	payload []byte
 }
 
-// sendLoop sends what waits, in order of urgency, until the link ends.
+// sendLoop sends what waits, in order of urgency, until the link ends. There may always be something: what is due by the
+// clock is looked after all the same.
 func (p *Peer) sendLoop() {
 	defer close(p.quit)
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
+	looked := time.Now()
 	for {
+		if now := time.Now(); now.Sub(looked) >= wantDelay {
+			looked = now
+			p.tick(now)
+		}
 		msg, ok := p.next()
 		if ok {
 			first := msg.Code == CodeStatus
@@ -64,7 +70,8 @@ func (p *Peer) sendLoop() {
 			}
 			continue
 		}
-		timer.Reset(p.tick(time.Now()))
+		looked = time.Now()
+		timer.Reset(p.tick(looked))
 		select {
 		case <-p.wake:
 		case <-timer.C:
