@@ -22,8 +22,8 @@ build: #? the program, into bin/sennit
 test: #? all tests of the main module; fuzz corpora run as tests
 	go test ./...
 
-race: #? the tests of frames, links and peers under the race detector
-	go test -race -short -shuffle=on ./internal/frame/... ./internal/link/... ./p2p/...
+race: #? the tests of frames, links, peers and protocols under the race detector
+	go test -race -short -shuffle=on ./internal/frame/... ./internal/lanes/... ./internal/link/... ./p2p/... ./protocols/... ./admin/...
 
 lint: #? gofmt, go vet, staticcheck, tidy go.mod files
 	@test -z "$$(find . -name node_modules -prune -o -name '*.go' -print0 | xargs -0 gofmt -l | tee /dev/stderr)"

@@ -53,3 +53,39 @@ func FuzzPeer(f *testing.F) {
 		}
 	})
 }
+
+// FuzzLaterPeer is FuzzPeer for a peer of the later dialect.
+func FuzzLaterPeer(f *testing.F) {
+	protos := []string{wire.PullName, wire.RetrieveName, wire.HiveName, wire.BzzName}
+	stream := wire.Stream{Name: wire.SyncStream, Key: "1"}
+	chunks := chunksOfBin(1, 3)
+	script := func(proto int, messages ...wire.Message) (data []byte) {
+		for _, m := range messages {
+			payload := wire.AppendLater(nil, m)
+			data = append(data, byte(proto)<<6|byte(m.Code()), byte(len(payload)))
+			data = append(data, payload...)
+		}
+		return data
+	}
+	f.Add(script(0, wire.StreamInfoReq{Streams: []wire.Stream{stream}}, wire.GetRange{ID: 1, Stream: stream, From: 1, To: 1, Batch: 64}, wire.PullWanted{ID: 1, Want: wire.Bits{1}}))
+	f.Add(script(0, wire.StreamInfoRes{Streams: []wire.StreamInfo{{Stream: stream, Cursor: 2}}}, wire.PullOffer{ID: 1, Last: 2, Hashes: hashesOf(chunks[1:]...)}))
+	f.Add(script(1, wire.LaterRetrieveRequest{ID: 1, Addr: chunks[0].Address()}, wire.LaterDelivery{ID: 2, Addr: chunks[1].Address(), Data: chunks[1].Data()}))
+	f.Add(script(2, wire.LaterPeers{Addrs: []wire.PeerAddr{{Overlay: near(3, 3), Caps: wire.CapsFull}}}, wire.SubPeers{Depth: 2}))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		n := newNode(t, func(c *Config) { c.SyncDelay = 1 })
+		put(t, n, chunks[0])
+		r := meetLater(t, n, near(0, 1))
+		for len(data) >= 2 {
+			head, size := data[0], min(int(data[1]), len(data)-2)
+			r.sayBytes(protos[head>>6], uint64(head&0x3f), data[2:2+size])
+			data = data[2+size:]
+		}
+		for _, pipe := range r.pipes {
+			pipe.Close()
+		}
+		r.end("")
+		if s := n.Stats(); s.Searches != 0 || s.Peers != 0 || s.Queued != 0 {
+			t.Errorf("%+v", s)
+		}
+	})
+}
