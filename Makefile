@@ -22,8 +22,8 @@ build: #? the program, into bin/sennit
 test: #? all tests of the main module; fuzz corpora run as tests
 	go test ./...
 
-race: #? the tests of frames, links and peers under the race detector
-	go test -race -short -shuffle=on ./internal/frame/... ./internal/link/... ./p2p/...
+race: #? the tests of frames, links, peers and protocols under the race detector
+	go test -race -short -shuffle=on ./internal/frame/... ./internal/lanes/... ./internal/link/... ./p2p/... ./protocols/... ./admin/...
 
 lint: #? gofmt, go vet, staticcheck, tidy go.mod files
 	@test -z "$$(find . -name node_modules -prune -o -name '*.go' -print0 | xargs -0 gofmt -l | tee /dev/stderr)"
@@ -46,7 +46,7 @@ interop: #? links to implementations that are not ours (npm adds ethereumjs)
 	@if command -v npm >/dev/null; then cd interop/ethereumjs && npm ci --no-audit --no-fund; fi
 	cd interop && go test ./...
 
-bench: #? measure beside go-ethereum's p2p and write docs/benchmarks.md
+bench: #? measure beside go-ethereum's p2p and go-libp2p and write docs/benchmarks.md
 	cd interop && go run ./bench
 
 cross: #? build for linux, darwin and windows on amd64 and arm64 without cgo, here also with cgo

@@ -41,7 +41,7 @@ func TestEthWithGoEthereum(t *testing.T) {
 	eachGethLink(t, func(t *testing.T, version uint, weDial bool) {
 		observer := eth.NewObserver(full.on)
 		pool := newEthPool()
-		n := startEth(t, eth.Config{Backend: pooling{observer, pool}, Pool: pool, Versions: []uint{version}})
+		n := startEth(t, eth.Config{Backend: pooling{observer, pool.PooledTransaction}, Pool: pool, Versions: []uint{version}})
 		p := linkGeth(t, n, full, weDial)
 		if p.Version() != version || p.P2P().Inbound() == weDial {
 			t.Fatalf("version %d, inbound %v", p.Version(), p.P2P().Inbound())
@@ -59,12 +59,10 @@ func TestEthWithGoEthereum(t *testing.T) {
 // pooling is an observer that serves transactions.
 type pooling struct {
 	*eth.Observer
-	pool ethPool
+	pooled func(common.Hash) rlp.RawValue
 }
 
-func (b pooling) PooledTransaction(hash common.Hash) rlp.RawValue {
-	return b.pool.PooledTransaction(hash)
-}
+func (b pooling) PooledTransaction(hash common.Hash) rlp.RawValue { return b.pooled(hash) }
 
 // askGethForMore asks for what is not on the chain, or not from its start.
 func askGethForMore(t *testing.T, p *eth.Peer, chain *ethChain) {
@@ -133,6 +131,31 @@ func serveToGeth(t *testing.T, chain *ethChain, version uint, weDial bool) {
 	left := awaitEth(t, n, anyEvent[*eth.PeerLeft])
 	if left.Err == nil {
 		t.Error("a killed peer has left without an error")
+	}
+}
+
+// TestBlobTransactionsCrossFromOneGoEthereumToAnother: we are between two of them that are not linked. We fetch what one of
+// them announces, from eth/72 on in two parts, and announce it to the other, which fetches it from us in the same way.
+func TestBlobTransactionsCrossFromOneGoEthereumToAnother(t *testing.T) {
+	from, to := startGeth(t), startGeth(t)
+	for nonce, version := range gethVersions {
+		pool, err := eth.NewTxPool(eth.TxPoolConfig{Chain: from.on})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := startEth(t, eth.Config{Backend: pooling{eth.NewObserver(from.on), pool.PooledTransaction}, Pool: pool, Versions: []uint{version}})
+		linkGeth(t, n, to, false)
+		linkGeth(t, n, from, true)
+		from.Say("blob %d", nonce)
+		hash := from.Await(`^TX (.*)`, patience)[1]
+		to.Await(`^TX `+hash, patience)
+		awaitEth(t, n, func(e *eth.TransactionsSeen) bool {
+			return e.Txs[0].Hash.String() == hash && e.Txs[0].Type == types.BlobTxType && !e.Full
+		})
+		if peers := n.eth.Peers(); len(peers) != 2 {
+			t.Errorf("eth/%d: %d peers are left", version, len(peers))
+		}
+		n.Stop()
 	}
 }
 

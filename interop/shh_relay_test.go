@@ -32,8 +32,8 @@ func TestWhisperRelaysBetweenTheGenerations(t *testing.T) {
 	young.Await(`^MSG sym payload="for both"`, patience)
 
 	old.Say("sym from 1.8")
-	young.Say("sym from 1.9")
 	hear(t, us.sym, "from 1.8")
+	young.Say("sym from 1.9")
 	hear(t, us.sym, "from 1.9")
 	<-time.After(time.Second) // three cycles more: nothing that is not meant for them follows
 	for _, p := range []*theirs{old, young} {

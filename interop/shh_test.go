@@ -84,7 +84,7 @@ func (n *whisperNode) post(t *testing.T, m shh.Outgoing) *shh.Envelope {
 	return e
 }
 
-// hear waits for a message with that text.
+// hear waits for a message with that text; others that come before it are lost.
 func hear(t *testing.T, sub *shh.Subscription, text string) *shh.Message {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)

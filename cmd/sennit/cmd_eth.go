@@ -23,8 +23,9 @@ to be known of a node's chain: to ask a node, we say to be on whichever chain it
 is on, and to have its genesis block only.
 
 The commands go through the node that 'sennit run --eth' runs on this machine,
-and ask the one of its peers with the highest head; or with --node they link to
-any node that speaks eth, for as long as the command takes.`
+and ask one of its peers, the one with the highest head or that of --peer; or
+with --node they link to any node that speaks eth, for as long as the command
+takes.`
 
 func newEth() *cobra.Command {
 	cmd := &cobra.Command{
@@ -42,6 +43,7 @@ func newEth() *cobra.Command {
 type ethFlags struct {
 	nodes             []string
 	endpoint, dataDir string
+	peer              string
 	timeout           time.Duration
 	versions          []uint
 	asJSON            bool
@@ -61,7 +63,9 @@ func (f *ethFlags) register(cmd *cobra.Command) {
 func (f *ethFlags) registerAsk(cmd *cobra.Command) {
 	cmd.Flags().StringSliceVar(&f.nodes, "node", nil, "link to this `NODE`, an enode URL or a record (default: go through the running node)")
 	cmd.Flags().DurationVar(&f.timeout, "timeout", 15*time.Second, "`TIME` it may take in all")
+	cmd.Flags().StringVar(&f.peer, "peer", "", "ask the peer of the running node whose id begins with `ID` (default: the one with the highest head)")
 	f.register(cmd)
+	cmd.MarkFlagsMutuallyExclusive("node", "peer")
 }
 
 // dialConfig is how we present ourselves.
@@ -99,7 +103,7 @@ func (f *ethFlags) connect(ctx context.Context) (ethcmd.Node, error) {
 			return nil, usageError(errors.New("this system has no configuration directory for you: say where the running node's socket is with --rpc, or name a node with --node"))
 		}
 	}
-	return ethcmd.Connect(ctx, endpoint)
+	return ethcmd.Connect(ctx, endpoint, f.peer)
 }
 
 // ask opens the node that is asked, has f ask it, and takes leave.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/big"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -188,6 +189,34 @@ func TestEthCommandsShowWhatANodeHas(t *testing.T) {
 	}
 }
 
+func TestEthCommandsAskThePeerThatIsNamed(t *testing.T) {
+	chain := newEthChain(t)
+	server, _ := startEth(t, eth.Config{Backend: chain})
+	running, h := startEth(t, eth.Config{Backend: chain.Observer})
+	joined := h.Subscribe(0)
+	defer joined.Close()
+	running.AddPeer(server.Self())
+	if _, err := joined.Next(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	socket := filepath.Join(t.TempDir(), "ipc")
+	endpoint, err := admin.Listen(admin.Config{IPCPath: socket, APIs: h.APIs()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer endpoint.Close()
+	for _, args := range []string{"head", "headers 0 --count 1"} {
+		id := server.Self().ID().String()[:9]
+		if got := sennit(t, strings.Fields("eth "+args+" --rpc "+socket+" --peer "+id)...); got.status != exitOK {
+			t.Errorf("%+v", got)
+		}
+		id = running.Self().ID().String()[:9]
+		if got := sennit(t, strings.Fields("eth "+args+" --rpc "+socket+" --peer "+id)...); got.status != exitFailed || !strings.Contains(got.stderr, "no peer") {
+			t.Errorf("%+v", got)
+		}
+	}
+}
+
 // watch runs `sennit eth watch` until it has printed a line that contains a text, and returns all lines until then.
 func watch(t *testing.T, stop string, args ...string) []string {
 	t.Helper()
@@ -253,6 +282,43 @@ func TestEthWatchShowsWhatIsAnnounced(t *testing.T) {
 	var record eth.EventRecord
 	if err := json.Unmarshal([]byte(lines[0]), &record); err != nil || *record.Hash != chain.waiting.Hash || !record.First || !record.Full || record.Size != chain.waiting.Size {
 		t.Errorf("%v: %s", err, lines[0])
+	}
+}
+
+func TestEthWatchShowsWhatTheRunningNodeHears(t *testing.T) {
+	chain := newEthChain(t)
+	server, h := startEth(t, eth.Config{Backend: chain, Versions: []uint{68}})
+	running, node := startEth(t, eth.Config{Backend: chain.Observer})
+	joined := h.Subscribe(0)
+	defer joined.Close()
+	running.AddPeer(server.Self())
+	if _, err := joined.Next(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	socket := filepath.Join(t.TempDir(), "ipc")
+	endpoint, err := admin.Listen(admin.Config{IPCPath: socket, APIs: node.APIs()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer endpoint.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	told := make(chan struct{})
+	go func() { // the subscription begins some time after the command: what was said before is not shown
+		defer close(told)
+		for n := uint64(1); ctx.Err() == nil; n++ {
+			h.AnnounceBlocks(eth.BlockInfo{Hash: common.Hash{7, byte(n), byte(n >> 8)}, Number: n})
+			runtime.Gosched()
+		}
+	}()
+	lines := watch(t, "0x07", "--rpc", socket, "--only", "block", "--all")
+	cancel()
+	<-told
+	if len(lines) == 0 || !strings.Contains(lines[0], "block        0x07") {
+		t.Errorf("%q", lines)
+	}
+	endpoint.Close()
+	if got := sennit(t, "eth", "watch", "--rpc", socket); got.status != exitFailed {
+		t.Errorf("%+v", got)
 	}
 }
 

@@ -195,6 +195,7 @@ func TestEveryEndHasItsCauseAndTheRemoteSeesWhatItShould(t *testing.T) {
 }
 
 func TestWhatWasAcceptedBeforeTheEndArrivesAndThenTheReason(t *testing.T) {
+	const count = 100 // 330 KB on each lane, for which a second is long on a busy machine too
 	for _, conn := range connKinds {
 		t.Run(conn.name, func(t *testing.T) {
 			ca, cb := conn.pair(t)
@@ -203,7 +204,7 @@ func TestWhatWasAcceptedBeforeTheEndArrivesAndThenTheReason(t *testing.T) {
 			fa, fb := framings(t, true)
 			a, b := New(Config{Conn: ca, Framing: fa, Lanes: lanes}), New(Config{Conn: cb, Framing: fb, Lanes: lanes})
 			run(t, a)
-			for i := range 200 { // b does not run yet, so that some of it waits
+			for i := range count { // b does not run yet, so that some of it waits
 				for _, l := range a.Lanes() {
 					must(t, write(l, 1, numbered(i, 10+i*i)))
 				}
@@ -211,7 +212,7 @@ func TestWhatWasAcceptedBeforeTheEndArrivesAndThenTheReason(t *testing.T) {
 			a.End(4, errTestOver, "")
 			cause := run(t, b)
 			for _, l := range b.Lanes() {
-				for i := range 200 {
+				for i := range count {
 					if _, p := read(t, l); !bytes.Equal(p, numbered(i, 10+i*i)) {
 						t.Fatalf("message %d is %.20q", i, p)
 					}

@@ -5,7 +5,6 @@ import (
 	"io"
 	"time"
 
-	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/rlp"
 
 	"github.com/sennit-net/sennit/p2p"
@@ -188,10 +187,8 @@ func (p *Peer) heardBlock(m *NewBlock, at time.Time) error {
 	if err != nil {
 		return &DecodeError{p.version, CodeNewBlock, err}
 	}
-	info := BlockInfo{Hash: headerHash(header), Number: header.Number.Uint64()}
+	info := BlockInfo{Hash: header.Hash(), Number: header.Number.Uint64()}
 	p.h.feed.sendBlocks(p, at, []BlockInfo{info}, header, m)
 	p.setHead(PeerHead{Hash: info.Hash, Number: info.Number, TD: m.TD, At: at}, false)
 	return nil
 }
-
-func headerHash(h *types.Header) [32]byte { return h.Hash() }

@@ -28,8 +28,9 @@ type Outgoing struct {
 	Padding []byte        // nil: random bytes, up to a multiple of 256 bytes in all
 	TTL     time.Duration // in whole seconds; 0 means [DefaultTTL]
 
-	// Work is the proof of work to aim at. 0 means the node's own minimum, a negative number none. A peer that asks for more
-	// is not sent the message.
+	// Work is the proof of work to aim at; a negative number means none. A peer that asks for more is not sent the message. 0
+	// means what this node and its peers ask for, except peers that ask for more than ten times what this node does, and
+	// than ten times [DefaultMinWork].
 	Work float64
 
 	// WorkTime is how long a nonce is looked for; 0 means [DefaultWorkTime].
@@ -107,7 +108,7 @@ func (w *Whisper) PostDirect(ctx context.Context, id enode.ID, m Outgoing) (*Env
 // seal returns the sealed envelope of a message.
 func (w *Whisper) seal(ctx context.Context, m Outgoing) (*Envelope, error) {
 	if m.Work == 0 {
-		m.Work = w.MinWork()
+		m.Work = w.usualWork()
 	}
 	if m.WorkTime == 0 {
 		m.WorkTime = DefaultWorkTime
@@ -125,6 +126,18 @@ func (w *Whisper) seal(ctx context.Context, m Outgoing) (*Envelope, error) {
 		return e, Seal(ctx, e, m.Work, m.Rules)
 	}
 	return e, sealAuto(ctx, e, m.Work, w.rulesOfPeers())
+}
+
+// usualWork returns the proof of work that is enough for this node and for peers that do not ask for absurdly much.
+func (w *Whisper) usualWork() float64 {
+	work := w.MinWork()
+	limit := 10 * max(work, DefaultMinWork)
+	for _, p := range w.Peers() {
+		if p.MinWork <= limit && p.Ended == "" {
+			work = max(work, p.MinWork)
+		}
+	}
+	return work
 }
 
 // rulesOfPeers returns the rules that an envelope has to satisfy for all peers to accept it. Without peers nobody knows who will

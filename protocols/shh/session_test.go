@@ -297,6 +297,27 @@ func TestPostsAreSealedForThePeersThereAre(t *testing.T) {
 	}
 }
 
+func TestPostsProveTheWorkThatPeersAskFor(t *testing.T) {
+	for _, tt := range []struct {
+		own  float64
+		asks []float64
+		want float64
+	}{
+		{0, nil, 0.2}, {0, []float64{0.1}, 0.2}, {0, []float64{0.5, 1.9, 0}, 1.9}, {0, []float64{2.1, 0.3}, 0.3}, {-1, []float64{0.5}, 0.5}, {1, []float64{9}, 9},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newTestWhisper(t, Config{MinWork: tt.own})
+			for i, asks := range tt.asks {
+				join(t, w, byte(i), "x").greet(status{minWork: asks, bloom: FullBloom()})
+			}
+			synctest.Wait()
+			if got := w.usualWork(); got != tt.want {
+				t.Errorf("%v and %v: %v, want %v", tt.own, tt.asks, got, tt.want)
+			}
+		})
+	}
+}
+
 func TestSettingsThatChangeAreToldAndToleratedFor10s(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newTestWhisper(t, Config{MinWork: -1, Bloom: new(BloomOf(Topic{1, 1, 1}))})

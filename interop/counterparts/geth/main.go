@@ -12,9 +12,9 @@
 //
 // and takes the commands
 //
-//	dial URL | tx NONCE BYTES | sync HASH | quit
+//	dial URL | tx NONCE BYTES | blob NONCE | sync HASH | quit
 //
-// tx puts a transaction with so many bytes of data into the pool; sync downloads the chain up to a block from the peers.
+// tx puts a transaction with so many bytes of data into the pool, blob one with a blob; sync downloads the chain up to a block from the peers.
 package main
 
 import (
@@ -26,6 +26,7 @@ import (
 	"log/slog"
 	"math/big"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -190,6 +191,16 @@ func (p *program) command(words []string) error {
 			return err
 		}
 		return p.eth.TxPool().Add([]*types.Transaction{newTx(p.genesis.Config.ChainID, funded, nonce, nil, size)}, false)[0]
+	case "blob":
+		nonce, err := strconv.ParseUint(arg[1], 10, 64)
+		if err != nil {
+			return err
+		}
+		tx, err := newBlobTx(p.genesis.Config.ChainID, nonce)
+		if err != nil {
+			return err
+		}
+		return p.eth.TxPool().Add([]*types.Transaction{tx}, false)[0]
 	case "sync":
 		return p.sync(common.HexToHash(arg[1]))
 	}

@@ -63,11 +63,11 @@ type Entry struct {
 
 // Stats are counters of a store since it was opened, and its state.
 type Stats struct {
-	Chunks   int64 // held now
-	Capacity int64 // chunks that may be held
-	Puts     int64 // chunks that were new
-	Evicted  int64 // chunks that left because of the capacity
-	Corrupt  int64 // chunks found damaged on disk, which have been removed
+	Chunks   int64 `json:"chunks"`   // held now
+	Capacity int64 `json:"capacity"` // chunks that may be held
+	Puts     int64 `json:"puts"`     // chunks that were new
+	Evicted  int64 `json:"evicted"`  // chunks that left because of the capacity
+	Corrupt  int64 `json:"corrupt"`  // chunks found damaged on disk, which have been removed
 }
 
 // binOf returns the bin of addr.

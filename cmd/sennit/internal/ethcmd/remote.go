@@ -3,6 +3,8 @@ package ethcmd
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
@@ -13,10 +15,14 @@ import (
 )
 
 // remote is a running node, reached through its JSON-RPC endpoint.
-type remote struct{ client *rpc.Client }
+type remote struct {
+	client *rpc.Client
+	peer   string // beginning of the ID of the peer that is asked; empty: the one with the highest head
+}
 
-// Connect connects to the endpoint of a running node: the path of a socket or a URL.
-func Connect(ctx context.Context, endpoint string) (Node, error) {
+// Connect connects to the endpoint of a running node: the path of a socket or a URL. peer is the ID, or the beginning of it, of
+// the one of its peers that is asked; empty means the one with the highest head.
+func Connect(ctx context.Context, endpoint, peer string) (Node, error) {
 	client, err := admin.Dial(ctx, endpoint)
 	if err != nil {
 		return nil, fmt.Errorf("no running node at %s: %w", endpoint, err)
@@ -31,28 +37,29 @@ func Connect(ctx context.Context, endpoint string) (Node, error) {
 		client.Close()
 		return nil, err
 	}
-	return &remote{client}, nil
+	return &remote{client, peer}, nil
 }
 
 func (r *remote) Close() { r.client.Close() }
 
 func (r *remote) States(ctx context.Context) (list []*eth.PeerState, err error) {
 	err = r.client.CallContext(ctx, &list, "eth_peerStates")
+	list = slices.DeleteFunc(list, func(s *eth.PeerState) bool { return !strings.HasPrefix(s.ID, r.peer) })
 	return list, err
 }
 
 func (r *remote) Headers(ctx context.Context, q eth.HeadersRequest) (list []*types.Header, err error) {
-	err = r.client.CallContext(ctx, &list, "eth_peerHeaders", "", q)
+	err = r.client.CallContext(ctx, &list, "eth_peerHeaders", r.peer, q)
 	return list, err
 }
 
 func (r *remote) Block(ctx context.Context, q eth.HeadersRequest) (b *eth.Block, err error) {
-	err = r.client.CallContext(ctx, &b, "eth_peerBlock", "", q)
+	err = r.client.CallContext(ctx, &b, "eth_peerBlock", r.peer, q)
 	return b, err
 }
 
 func (r *remote) Transaction(ctx context.Context, hash common.Hash) (tx *types.Transaction, err error) {
-	err = r.client.CallContext(ctx, &tx, "eth_peerTransaction", "", hash)
+	err = r.client.CallContext(ctx, &tx, "eth_peerTransaction", r.peer, hash)
 	return tx, err
 }
 
