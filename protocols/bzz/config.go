@@ -10,6 +10,7 @@ import (
 	"github.com/ethereum/go-ethereum/log"
 	"github.com/ethereum/go-ethereum/p2p/enode"
 
+	"github.com/sennit-net/sennit/p2p"
 	"github.com/sennit-net/sennit/protocols/bzz/chunk"
 	"github.com/sennit-net/sennit/protocols/bzz/store"
 )
@@ -92,6 +93,7 @@ type Server interface {
 	Self() *enode.Node
 	AddPeer(*enode.Node)
 	RemovePeer(*enode.Node)
+	Peers() []*p2p.Peer
 }
 
 // ErrNotFound is what a chunk is that neither the store has nor a peer has sent in time. Errors wrap it.
