@@ -112,7 +112,7 @@ const (
 	maxStreams   = 64   // streams offered to a peer, and as many taken from it
 	maxSeen      = 4096 // addresses remembered as known to a peer; beyond that all are forgotten
 	maxForwards  = 256  // chunks looked for on a peer's behalf; further requests are not answered
-	maxSearches  = 4096 // chunks looked for, all peers and users together
+	maxSearches  = 4096 // chunks looked for, all peers and users together; a quarter is for users alone
 	maxDialing   = 64   // nodes being dialed because hive suggested them, all together
 	offerSize    = 128  // hashes in an offer of ours
 	maxHops      = 20   // a request that has come this far is not handed on
