@@ -192,6 +192,26 @@ func TestEnvelopesAreRelayedInCyclesAndNotBack(t *testing.T) {
 	})
 }
 
+func TestAPeerThatChangesItsMindHasThePoolLookedThroughOnceACycle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newTestWhisper(t, Config{MinWork: -1})
+		r := join(t, w, 1, "x")
+		r.greet(quiet)
+		synctest.Wait()
+		began := time.Now()
+		r.send(bloomCode, encodeBloom(FullBloom()))
+		synctest.Wait()
+		e := envelopeAt(began, 1, 50, 8)
+		if err := w.PostEnvelope(e); err != nil {
+			t.Fatal(err)
+		}
+		r.expectEnvelopes(e)
+		if took := time.Since(began); took != relayCycle {
+			t.Errorf("it was looked through again after %v", took)
+		}
+	})
+}
+
 func TestAPeerIsSentWhatItAsksFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newTestWhisper(t, Config{MinWork: -1})
