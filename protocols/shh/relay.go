@@ -15,8 +15,8 @@ const (
 	// relayCycle is how long envelopes are gathered before more are sent to a peer.
 	relayCycle = 300 * time.Millisecond
 
-	// packetSize is how many bytes of envelopes go into one packet, if there is more than one. go-ethereum disconnects
-	// whoever sends a packet larger than its largest message.
+	// packetSize is how many bytes of envelopes go into one packet, if there is more than one, or fewer where the largest
+	// message is smaller. go-ethereum disconnects whoever sends a packet larger than its largest message.
 	packetSize = 256 << 10
 
 	// stuckAfter is how long the end of a session waits for a message that is on its way.
@@ -89,7 +89,7 @@ func (s *session) relayFrom(from uint64) (next uint64, worked bool, err error) {
 			s.restart, next, worked = false, 0, true
 		}
 		s.mu.Unlock()
-		b := s.w.pool.collect(s.number, next, packetSize, &a, time.Now())
+		b := s.w.pool.collect(s.number, next, min(packetSize, maxSize-listHeadMax), &a, time.Now())
 		next = b.next
 		if len(b.raw) == 0 {
 			return next, worked, nil
