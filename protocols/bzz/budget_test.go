@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/ethereum/go-ethereum/rlp"
+
 	"github.com/sennit-net/sennit/protocols/bzz/chunk"
 	"github.com/sennit-net/sennit/protocols/bzz/wire"
 )
@@ -76,6 +78,37 @@ func TestWhatAPeerCanMakeUsKeepIsBounded(t *testing.T) {
 		t.Logf("%d KiB", grown>>10)
 		if grown > peerBudget {
 			t.Errorf("the node keeps %d bytes more, at most %d are allowed", grown, peerBudget)
+		}
+		runtime.KeepAlive(n)
+	})
+}
+
+// TestAHandshakeInALargeMessageIsKeptWithoutIt has peers come and go whose handshakes have a long context in their wrapper.
+// The table remembers their addresses.
+func TestAHandshakeInALargeMessageIsKeptWithoutIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNode(t, func(c *Config) { c.NoDial = true })
+		before := heap()
+		for i := range 8 {
+			r := link(t, n, near(0, byte(i)))
+			inner, err := wire.Unwrap(wire.Append(nil, wire.Handshake{Version: 8, NetworkID: 3, Addr: r.addr}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			large, err := rlp.EncodeToBytes([]any{make([]byte, 4<<20), uint32(len(inner)), inner})
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.sayBytes(wire.BzzName, wire.CodeHandshake, large)
+			r.expect(wire.HiveName, wire.CodeSubPeers)
+			r.say(wire.BzzName, wire.Handshake{})
+			r.end("second handshake")
+		}
+		if grown := int64(heap()) - int64(before); grown > 4<<20 {
+			t.Errorf("the node keeps %d bytes for 8 addresses", grown)
+		}
+		if s := n.Stats(); s.Bins[0].Known != 8 {
+			t.Errorf("%+v", s.Bins)
 		}
 		runtime.KeepAlive(n)
 	})

@@ -10,6 +10,7 @@ import (
 	"github.com/ethereum/go-ethereum/log"
 	"github.com/ethereum/go-ethereum/p2p/enode"
 
+	"github.com/sennit-net/sennit/p2p"
 	"github.com/sennit-net/sennit/protocols/bzz/chunk"
 	"github.com/sennit-net/sennit/protocols/bzz/store"
 )
@@ -92,6 +93,7 @@ type Server interface {
 	Self() *enode.Node
 	AddPeer(*enode.Node)
 	RemovePeer(*enode.Node)
+	Peers() []*p2p.Peer
 }
 
 // ErrNotFound is what a chunk is that neither the store has nor a peer has sent in time. Errors wrap it.
@@ -110,7 +112,7 @@ const (
 	maxStreams   = 64   // streams offered to a peer, and as many taken from it
 	maxSeen      = 4096 // addresses remembered as known to a peer; beyond that all are forgotten
 	maxForwards  = 256  // chunks looked for on a peer's behalf; further requests are not answered
-	maxSearches  = 4096 // chunks looked for, all peers and users together
+	maxSearches  = 4096 // chunks looked for, all peers and users together; a quarter is for users alone
 	maxDialing   = 64   // nodes being dialed because hive suggested them, all together
 	offerSize    = 128  // hashes in an offer of ours
 	maxHops      = 20   // a request that has come this far is not handed on

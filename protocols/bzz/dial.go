@@ -1,10 +1,12 @@
 package bzz
 
 import (
+	"slices"
 	"time"
 
 	"github.com/ethereum/go-ethereum/p2p/enode"
 
+	"github.com/sennit-net/sennit/p2p"
 	"github.com/sennit-net/sennit/protocols/bzz/wire"
 )
 
@@ -18,14 +20,15 @@ type dial struct {
 }
 
 // tick has the server dial one more node, and gives up those that have not come. The server would go on trying them for
-// ever.
+// ever. A node that has come but does not speak Swarm is left alone while it is there: to give it up would end what other
+// protocols do on the link, and an address of hive's is no reason for that.
 func (d dials) tick(n *Node, now time.Time) {
 	for id, dial := range d {
 		switch {
 		case n.isConnected(id):
 			dial.connected = true
 		case dial.connected && len(d) < maxDialing:
-		case now.Sub(dial.since) > dialPatience:
+		case now.Sub(dial.since) > dialPatience && !n.isLinked(id):
 			n.server.RemovePeer(dial.node)
 			delete(d, id)
 		}
@@ -40,7 +43,7 @@ func (d dials) tick(n *Node, now time.Time) {
 		return
 	}
 	node, ok := dialable(addr)
-	if !ok || node.ID() == n.server.Self().ID() || d[node.ID()] != nil || n.isConnected(node.ID()) {
+	if !ok || node.ID() == n.server.Self().ID() || d[node.ID()] != nil || n.isLinked(node.ID()) {
 		n.counts.undialable.Add(1)
 		return
 	}
@@ -50,10 +53,10 @@ func (d dials) tick(n *Node, now time.Time) {
 	n.server.AddPeer(node)
 }
 
-// dropAll takes back what was asked of the server, but for those that are connected.
+// dropAll takes back what was asked of the server, but for those that have come.
 func (d dials) dropAll(n *Node) {
 	for id, dial := range d {
-		if !n.isConnected(id) {
+		if !n.isLinked(id) {
 			n.server.RemovePeer(dial.node)
 		}
 	}
@@ -78,4 +81,9 @@ func (n *Node) isConnected(id enode.ID) bool {
 		}
 	}
 	return false
+}
+
+// isLinked reports whether there is a link with a node, whatever runs on it.
+func (n *Node) isLinked(id enode.ID) bool {
+	return n.isConnected(id) || slices.ContainsFunc(n.server.Peers(), func(p *p2p.Peer) bool { return p.ID() == id })
 }

@@ -168,6 +168,13 @@ func (s *session) parsePeers(payload []byte) ([]wire.PeerAddr, error) {
 	return m.Addrs, err
 }
 
+// keepAddr returns the address in memory of its own. What it was parsed from may be a message of 10 MiB, and the table
+// remembers an address for longer than a link lives.
+func keepAddr(a wire.PeerAddr) wire.PeerAddr {
+	a.Underlay, a.Caps = bytes.Clone(a.Underlay), bytes.Clone(a.Caps)
+	return a
+}
+
 // handlePeers takes addresses in, and hands them on to those they concern, as long as there are not too many of them.
 func (s *session) handlePeers(payload []byte) error {
 	addrs, err := s.parsePeers(payload)
@@ -179,7 +186,7 @@ func (s *session) handlePeers(payload []byte) error {
 		if addrs[i].Overlay == n.cfg.Overlay {
 			return errOwnAddress
 		}
-		addrs[i].Underlay, addrs[i].Caps = bytes.Clone(addrs[i].Underlay), bytes.Clone(addrs[i].Caps)
+		addrs[i] = keepAddr(addrs[i])
 	}
 	tell := len(addrs)
 	for tell > 0 && !s.tellers.AllowN(time.Now(), tell) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ethereum/go-ethereum/crypto"
 
+	"github.com/sennit-net/sennit/p2p"
 	"github.com/sennit-net/sennit/protocols/bzz/chunk"
 	"github.com/sennit-net/sennit/protocols/bzz/kademlia"
 	"github.com/sennit-net/sennit/protocols/bzz/wire"
@@ -150,6 +151,39 @@ func TestSuggestedNodesAreDialedAndGivenUp(t *testing.T) {
 			t.Errorf("%+v", s)
 		}
 	})
+}
+
+func TestAnAddressOfHivesDoesNotEndALinkOfOtherProtocols(t *testing.T) {
+	for _, first := range []bool{true, false} {
+		t.Run(fmt.Sprintf("linked before it is suggested: %v", first), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := newNode(t, nil)
+				server := n.server.(*fakeServer)
+				addr := dialableAddr(t, near(1, 1), 1001)
+				node, _ := dialable(addr)
+				other := p2p.NewPeer(node.ID(), "eth alone", nil)
+				if first {
+					server.other.Store(other)
+				}
+				r := meet(t, n, near(0, 1), false)
+				r.say(wire.HiveName, wire.Peers{Addrs: []wire.PeerAddr{addr}})
+				time.Sleep(5 * hiveTick) // of the bubble
+				if dialed := len(server.added) > 0; dialed == first {
+					t.Errorf("dialed: %v", dialed)
+				}
+				server.other.Store(other)
+				time.Sleep(2 * dialPatience)
+				if len(server.removed) > 0 {
+					t.Error("the link of another protocol is ended")
+				}
+				server.other.Store(nil)
+				time.Sleep(2 * dialPatience)
+				if len(server.removed) == 0 {
+					t.Error("it is not given up when it has gone")
+				}
+			})
+		})
+	}
 }
 
 func TestAFloodOfAddressesIsForgottenAndNotSpread(t *testing.T) {

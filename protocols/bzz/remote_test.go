@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -59,6 +60,7 @@ func chunksOfBin(bin, n int) (list []chunk.Chunk) {
 type fakeServer struct {
 	self           *enode.Node
 	added, removed chan *enode.Node
+	other          atomic.Pointer[p2p.Peer] // a peer without Swarm, if there is one
 }
 
 func newFakeServer() *fakeServer {
@@ -71,6 +73,12 @@ func newFakeServer() *fakeServer {
 func (s *fakeServer) Self() *enode.Node        { return s.self }
 func (s *fakeServer) AddPeer(n *enode.Node)    { s.added <- n }
 func (s *fakeServer) RemovePeer(n *enode.Node) { s.removed <- n }
+func (s *fakeServer) Peers() (list []*p2p.Peer) {
+	if p := s.other.Load(); p != nil {
+		list = append(list, p)
+	}
+	return list
+}
 
 // newNode starts a node at base with a store in memory. The test's end stops it.
 func newNode(t *testing.T, change func(*Config)) *Node {

@@ -160,7 +160,8 @@ func (n *Node) answer(w waiter, addr chunk.Address, hops uint8) error {
 func (n *Node) forward(w waiter, addr chunk.Address, hops uint8) *search {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if f := n.searches[addr]; f != nil {
+	f := n.searches[addr]
+	if f != nil {
 		for i := range f.peers {
 			if f.peers[i].s == w.s {
 				f.peers[i] = w
@@ -169,11 +170,11 @@ func (n *Node) forward(w waiter, addr chunk.Address, hops uint8) *search {
 			}
 		}
 	}
-	if w.s.forwards >= maxForwards {
+	if w.s.forwards >= maxForwards || f == nil && len(n.searches) >= maxSearches-maxSearches/4 {
 		n.counts.unforwarded.Add(1)
 		return nil
 	}
-	f := n.searchLocked(addr)
+	f = n.searchLocked(addr)
 	if f == nil {
 		n.counts.unforwarded.Add(1)
 		return nil

@@ -248,6 +248,25 @@ func TestAFloodOfRequestsIsBounded(t *testing.T) {
 	})
 }
 
+func TestPeersThatAskForManyChunksLeaveRoomForUsers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNode(t, nil)
+		for peer := range maxSearches / maxForwards {
+			r := meet(t, n, near(0, byte(peer)), false)
+			for i := range maxForwards {
+				r.say(wire.StreamName, wire.RetrieveRequest{Addr: someChunk(peer*maxForwards + i).Address(), SkipCheck: true})
+			}
+		}
+		synctest.Wait()
+		if s := n.Stats(); s.Searches != maxSearches*3/4 || s.Unforwarded != maxSearches/4 {
+			t.Errorf("%+v", s)
+		}
+		if _, err := n.Get(t.Context(), someChunk(-2).Address()); !errors.Is(err, ErrNotFound) {
+			t.Errorf("a user's chunk: %v", err)
+		}
+	})
+}
+
 func TestAPeerThatDoesNotReadIsDisconnectedWhenTooMuchWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const limit = 64 << 10

@@ -193,13 +193,14 @@ func (s *session) shakeHands(rw p2p.MsgReadWriter) error {
 		return err
 	}
 	in := input{later: s.later}
-	payload, err := in.read(msg) // holds for good: nothing else is read with in
+	payload, err := in.read(msg)
 	if err != nil {
 		return err
 	}
 	if s.remote, err = s.parseHandshake(payload); err != nil {
 		return err
 	}
+	s.remote.Addr = keepAddr(s.remote.Addr)
 	if err := s.node.accept(s.remote, s.later); err != nil {
 		return err
 	}

@@ -27,6 +27,7 @@ type Stats struct {
 	Bins      [kademlia.Bins]kademlia.BinStats `json:"bins"`
 	Searches  int                              `json:"searches"` // chunks being looked for
 	Queued    int                              `json:"queued"`   // bytes that wait to be sent, all peers together
+	Awaited   int                              `json:"awaited"`  // chunks in offers that peers have not answered yet
 
 	Addresses  uint64 `json:"addresses"`  // received from peers
 	Untold     uint64 `json:"untold"`     // of these, not told to others because there were too many
@@ -66,6 +67,7 @@ func (n *Node) Stats() Stats {
 			s.Peers++
 		}
 		s.Queued += x.waiting()
+		s.Awaited += x.awaited()
 	}
 	return s
 }
@@ -109,6 +111,19 @@ func (s *session) waiting() int {
 	n := s.hive.waiting() + s.stream.waiting()
 	if s.later {
 		n += s.chunks.waiting()
+	}
+	return n
+}
+
+// awaited returns how many chunks are in offers that the peer has not answered yet.
+func (s *session) awaited() (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, v := range s.served {
+		n += v.offered
+	}
+	for _, v := range s.ranges {
+		n += v.offered
 	}
 	return n
 }

@@ -38,54 +38,54 @@ type wants struct {
 
 // round is one request for announced transactions.
 type round struct {
-	// Static once the request is made.
 	infos []TxInfo  // in the order asked for
 	until time.Time // when others may be asked for them
-
-	over bool // others may be; guarded by the peer's mu
+	over  bool      // others may be
 }
 
-// stop forgets everything, and returns the round that still has claims; nil if there is none.
-func (w *wants) stop() *round {
+// stop forgets everything, and returns what was claimed.
+func (w *wants) stop() []TxInfo {
 	w.list = nil
 	if w.round == nil || w.round.over {
 		return nil
 	}
 	w.round.over = true
-	return w.round
+	return w.round.infos
 }
 
-// fetching are the transactions that some peer has been asked for. A claim ends by its own time, too: it does not take the
-// peer that has it to give it up, which its remote may keep busy for as long as it likes. Safe for concurrent use.
+// fetching are the transactions that some peer has been asked for. Safe for concurrent use.
 type fetching struct {
-	// Guarded by mu.
 	mu sync.Mutex
-	m  map[common.Hash]*round
+	m  map[common.Hash]claim
 }
 
-// claim notes that a transaction is asked for in a round, unless it is in another whose time is not over.
-func (f *fetching) claim(hash common.Hash, r *round, now time.Time) bool {
+// claim says who has been asked for a transaction, and when others may be. It ends with that moment even if the peer's own
+// goroutine cannot say so, because it waits for the remote to read.
+type claim struct {
+	by    *Peer
+	until time.Time
+}
+
+// claim reports whether nobody has been asked for a transaction, and notes that a peer is now.
+func (f *fetching) claim(hash common.Hash, by *Peer, now time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if old := f.m[hash]; old != nil && now.Before(old.until) {
+	if c, claimed := f.m[hash]; claimed && now.Before(c.until) {
 		return false
 	}
 	if f.m == nil {
-		f.m = make(map[common.Hash]*round)
+		f.m = make(map[common.Hash]claim)
 	}
-	f.m[hash] = r
+	f.m[hash] = claim{by, now.Add(fetchTimeout)}
 	return true
 }
 
-// release ends the claims of a round; r may be nil.
-func (f *fetching) release(r *round) {
-	if r == nil {
-		return
-	}
+// release ends the claims of a peer.
+func (f *fetching) release(infos []TxInfo, by *Peer) {
 	f.mu.Lock()
-	for i := range r.infos {
-		if hash := r.infos[i].Hash; f.m[hash] == r {
-			delete(f.m, hash)
+	for i := range infos {
+		if f.m[infos[i].Hash].by == by {
+			delete(f.m, infos[i].Hash)
 		}
 	}
 	f.mu.Unlock()
@@ -135,7 +135,7 @@ func (p *Peer) fetch(now time.Time) time.Duration {
 		case p.h.cfg.Pool.Has(w.Hash):
 		case len(r.infos) == fetchHashes || len(r.infos) > 0 && (w.Size > fetchBytes || bytes+w.Size > fetchBytes):
 			left = append(left, w) // for the next request
-		case p.h.fetching.claim(w.Hash, r, now):
+		case p.h.fetching.claim(w.Hash, p, now):
 			r.infos, bytes = append(r.infos, w.TxInfo), bytes+min(w.Size, fetchBytes)
 		default:
 			left = append(left, want{w.TxInfo, now.Add(wantDelay)}) // until it has come, or its turn
@@ -181,7 +181,7 @@ func (p *Peer) fetchOverLocked(r *round, now time.Time) time.Duration {
 		return wait
 	}
 	r.over = true
-	p.h.fetching.release(r)
+	p.h.fetching.release(r.infos, p)
 	return time.Hour
 }
 
@@ -218,7 +218,7 @@ func (p *Peer) endRound(r *round) {
 	r.over = true
 	p.mu.Unlock()
 	if !over {
-		p.h.fetching.release(r)
+		p.h.fetching.release(r.infos, p)
 	}
 	signal(p.wake)
 }

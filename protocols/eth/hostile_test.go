@@ -77,44 +77,6 @@ func TestABlockWithALongHeaderIsChargedOrRefused(t *testing.T) {
 	}
 }
 
-func TestWhoDoesNotTakeOurRequestKeepsNobodyFromBeingAsked(t *testing.T) {
-	chain := newMemChain(t, 1)
-	tx := mustTx(t, testTx(1, 0))
-	synctest.Test(t, func(t *testing.T) {
-		h := newHandler(t, Config{Backend: chain, Pool: chain})
-		a := dialFar(t, h, 69, 1).shake(chain)
-		b := dialFar(t, h, 69, 2).shake(chain)
-		synctest.Wait()
-		begin := time.Now()
-		a.send(&Announcement{Txs: []TxInfo{tx.TxInfo}})
-		synctest.Wait()
-		time.Sleep(wantDelay) // a has been asked, and does not read
-		b.send(&Announcement{Txs: []TxInfo{tx.TxInfo}})
-		expect[*GetByHash](b)
-		if took := time.Since(begin); took < wantDelay+fetchTimeout || took > 2*wantDelay+fetchTimeout {
-			t.Errorf("another is asked after %v", took)
-		}
-		h.Close()
-	})
-}
-
-func TestAClaimEndsByItselfAndOnlyItsOwnerReleasesIt(t *testing.T) {
-	now := time.Now()
-	var f fetching
-	first := &round{infos: []TxInfo{{Hash: one}}, until: now.Add(fetchTimeout)}
-	second := &round{infos: first.infos, until: now.Add(2 * fetchTimeout)}
-	if !f.claim(one, first, now) || f.claim(one, second, now.Add(fetchTimeout-1)) || !f.claim(one, second, now.Add(fetchTimeout)) {
-		t.Error("a claim does not end when its time is over")
-	}
-	f.release(first)
-	if f.claim(one, first, now.Add(fetchTimeout)) {
-		t.Error("a round has released what another has claimed")
-	}
-	if f.release(second); len(f.m) != 0 {
-		t.Errorf("%d claims are left", len(f.m))
-	}
-}
-
 // slowChain takes a while for each header.
 type slowChain struct{ *memChain }
 

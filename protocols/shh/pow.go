@@ -81,7 +81,7 @@ func (e *Envelope) workAt(ahead uint64) Work {
 // any of them.
 func (e *Envelope) targetBits(target float64) int {
 	n := math.Ceil(math.Log2(target * float64(headerLength+len(e.Data)) * float64(max(e.TTL, 1))))
-	return int(max(n, 1))
+	return int(min(max(n, 1), 8*32+1)) // more than a digest has will do: it may be infinite
 }
 
 func leadingZeros(d *[32]byte) int {

@@ -15,8 +15,8 @@ const (
 	// relayCycle is how long envelopes are gathered before more are sent to a peer.
 	relayCycle = 300 * time.Millisecond
 
-	// packetSize is how many bytes of envelopes go into one packet, if there is more than one. go-ethereum disconnects
-	// whoever sends a packet larger than its largest message.
+	// packetSize is how many bytes of envelopes go into one packet, if there is more than one, or fewer where the largest
+	// message is smaller. go-ethereum disconnects whoever sends a packet larger than its largest message.
 	packetSize = 256 << 10
 
 	// stuckAfter is how long the end of a session waits for a message that is on its way.
@@ -51,11 +51,11 @@ func (s *session) relay() {
 		case <-s.done:
 			return
 		}
-		place, sent, err := s.relayFrom(next)
+		place, worked, err := s.relayFrom(next)
 		if err != nil {
 			return
 		}
-		if next = place; sent {
+		if next = place; worked {
 			turn = time.Now().Add(relayCycle)
 		}
 	}
@@ -78,26 +78,26 @@ func (s *session) tellSettings() (ready bool, err error) {
 }
 
 // relayFrom sends the peer what is in the pool from the given place on, and returns where to go on and whether that was
-// anything.
-func (s *session) relayFrom(from uint64) (next uint64, sent bool, err error) {
+// work: it sent something, or looked through all of the pool once more.
+func (s *session) relayFrom(from uint64) (next uint64, worked bool, err error) {
 	next = from
 	light, maxSize := s.w.Light(), s.w.MaxMessageSize()
 	for {
 		s.mu.Lock()
 		a := appetite{wants: s.wants, counting: s.counting, maxSize: maxSize, light: light}
 		if s.restart {
-			s.restart, next = false, 0
+			s.restart, next, worked = false, 0, true
 		}
 		s.mu.Unlock()
-		b := s.w.pool.collect(s.number, next, packetSize, &a, time.Now())
+		b := s.w.pool.collect(s.number, next, min(packetSize, maxSize-listHeadMax), &a, time.Now())
 		next = b.next
 		if len(b.raw) == 0 {
-			return next, sent, nil
+			return next, worked, nil
 		}
 		if err := s.writeBatch(b); err != nil {
-			return next, sent, err
+			return next, worked, err
 		}
-		sent = true
+		worked = true
 		s.w.pool.sent(b, s.number)
 		s.w.counts.sent.Add(uint64(len(b.raw)))
 	}

@@ -41,12 +41,14 @@ func TestASealIsGoodByTheRulesItIsFor(t *testing.T) {
 }
 
 func TestASearchEndsWithItsContext(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
-	defer cancel()
 	e := unsealed(t, 1, time.Hour)
-	err := Seal(ctx, e, 1e12, BothRules)
-	if !errors.Is(err, ErrTooLittleWork) || !errors.Is(err, context.DeadlineExceeded) || e.raw != nil {
-		t.Errorf("%v, sealed: %v", err, e.raw != nil)
+	for _, target := range []float64{1e12, math.MaxFloat64} {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		defer cancel()
+		err := Seal(ctx, e, target, BothRules)
+		if !errors.Is(err, ErrTooLittleWork) || !errors.Is(err, context.DeadlineExceeded) || e.raw != nil {
+			t.Errorf("%v, sealed: %v", err, e.raw != nil)
+		}
 	}
 	for _, target := range []float64{math.NaN(), math.Inf(1)} {
 		if err := Seal(t.Context(), e, target, Rule19); err == nil {

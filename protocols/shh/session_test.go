@@ -192,6 +192,48 @@ func TestEnvelopesAreRelayedInCyclesAndNotBack(t *testing.T) {
 	})
 }
 
+func TestAPeerThatChangesItsMindHasThePoolLookedThroughOnceACycle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newTestWhisper(t, Config{MinWork: -1})
+		r := join(t, w, 1, "x")
+		r.greet(quiet)
+		synctest.Wait()
+		began := time.Now()
+		r.send(bloomCode, encodeBloom(FullBloom()))
+		synctest.Wait()
+		e := envelopeAt(began, 1, 50, 8)
+		if err := w.PostEnvelope(e); err != nil {
+			t.Fatal(err)
+		}
+		r.expectEnvelopes(e)
+		if took := time.Since(began); took != relayCycle {
+			t.Errorf("it was looked through again after %v", took)
+		}
+	})
+}
+
+func TestPacketsAreNoLargerThanTheLargestMessage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const limit, envelopes = 50_000, 10
+		w := newTestWhisper(t, Config{MinWork: -1, MaxMessageSize: limit})
+		for i := range envelopes {
+			if err := w.PostEnvelope(envelopeAt(time.Now(), uint64(i), 50, limit/3)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r := join(t, w, 1, "x")
+		r.greet(quiet)
+		for got := 0; got < envelopes; {
+			packet := r.expect(messagesCode)
+			list, err := readAllEnvelopes(packet)
+			if err != nil || len(packet) > limit || len(list) == 0 {
+				t.Fatalf("a packet of %d bytes, want at most %d: %v", len(packet), limit, err)
+			}
+			got += len(list)
+		}
+	})
+}
+
 func TestAPeerIsSentWhatItAsksFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newTestWhisper(t, Config{MinWork: -1})

@@ -3,6 +3,7 @@ package shh
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -233,5 +234,30 @@ func TestConfigurationsThatMakeNoSenseAreRefused(t *testing.T) {
 	}
 	if w.SetMinWork(-1) == nil || w.SetMaxMessageSize(5) == nil {
 		t.Error("settings without sense are accepted")
+	}
+}
+
+func TestSubscriptionsAtTheSameTimeAllHaveTheirTopicsPass(t *testing.T) {
+	const subscriptions = 64
+	for range 50 {
+		w := newTestWhisper(t, Config{Bloom: new(Bloom)})
+		var all sync.WaitGroup
+		start := make(chan struct{})
+		for i := range subscriptions {
+			all.Go(func() {
+				<-start
+				if _, err := w.Subscribe(Filter{SymKey: NewSymKey(), Topics: []Topic{{byte(i)}}}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		close(start)
+		all.Wait()
+		bloom := w.Bloom()
+		for i := range subscriptions {
+			if topic := (Topic{byte(i)}); !bloom.Passes(topic) {
+				t.Fatalf("topic %v does not pass", topic)
+			}
+		}
 	}
 }

@@ -187,9 +187,7 @@ func (w *Whisper) SetMinWork(work float64) error {
 	s := &w.settings
 	s.oldMinWork, s.minWork, s.workSince = s.minWork, work, time.Now()
 	w.mu.Unlock()
-	for _, peer := range *w.sessions.Load() {
-		peer.announce(workCode)
-	}
+	w.announce(workCode)
 	return nil
 }
 
@@ -204,24 +202,41 @@ func (w *Whisper) Bloom() Bloom {
 // another 10 s.
 func (w *Whisper) SetBloom(b Bloom) {
 	w.mu.Lock()
-	s := &w.settings
-	s.oldBloom, s.bloom, s.bloomSince = s.bloom, b, time.Now()
+	changed := w.settings.setBloom(b)
 	w.mu.Unlock()
-	for _, peer := range *w.sessions.Load() {
-		peer.announce(bloomCode)
+	if changed {
+		w.announce(bloomCode)
 	}
 }
 
 // widen lets topics pass the filter, all of them if none is named.
 func (w *Whisper) widen(topics []Topic) {
-	bloom := w.Bloom()
 	wider := FullBloom()
+	w.mu.Lock()
 	if len(topics) > 0 {
 		wider = BloomOf(topics...)
-		wider.add(bloom)
+		wider.add(w.settings.bloom)
 	}
-	if wider != bloom {
-		w.SetBloom(wider)
+	changed := w.settings.setBloom(wider)
+	w.mu.Unlock()
+	if changed {
+		w.announce(bloomCode)
+	}
+}
+
+// setBloom tells whether the filter was another. The caller holds the lock.
+func (s *settings) setBloom(b Bloom) (changed bool) {
+	if b == s.bloom {
+		return false
+	}
+	s.oldBloom, s.bloom, s.bloomSince = s.bloom, b, time.Now()
+	return true
+}
+
+// announce has all peers told of a setting.
+func (w *Whisper) announce(code uint64) {
+	for _, peer := range *w.sessions.Load() {
+		peer.announce(code)
 	}
 }
 

@@ -29,11 +29,17 @@ const (
 const (
 	tick      = 50 * time.Millisecond  // how often it is looked whether something has happened that nobody tells of
 	syncDelay = 200 * time.Millisecond // before the nodes are asked to take chunks
-	quiet     = 2 * time.Second        // without a chunk on its way, after all have been offered: then they have been taken
 )
 
-// stall is how long nothing may happen before it is given up; a lost link has come back by then. Tests shorten it.
-var stall = 40 * time.Second
+// Tests shorten these.
+var (
+	// quiet is how long there is no chunk on its way, after all have been offered and all offers answered, when they
+	// have been taken.
+	quiet = 2 * time.Second
+
+	// stall is how long nothing may happen before it is given up; a lost link has come back by then.
+	stall = 40 * time.Second
+)
 
 // linked is a node of this process that other nodes are linked to, and keeps chunks in the local store.
 type linked struct {
@@ -183,7 +189,7 @@ func (d *linked) Finish(ctx context.Context, told func(done, total int64)) error
 			told(min(int64(s.Offered)/each, total), total)
 		}
 		switch calm := time.Since(since); {
-		case s.Peers > 0 && int64(s.Offered) >= total*each && calm >= quiet:
+		case s.Peers > 0 && int64(s.Offered) >= total*each && s.Awaited == 0 && calm >= quiet:
 			return nil
 		case calm >= stall:
 			return fmt.Errorf("%s: offered %d of %d chunks, and then nothing more happened%s; what there is stays in %s",
@@ -203,6 +209,8 @@ func refusal(s bzz.Stats) string {
 		return ": the link is lost"
 	case s.Refused > 0 || s.Offered == 0:
 		return ": it does not sync"
+	case s.Awaited > 0:
+		return fmt.Sprintf(": there is no answer for %d of them", s.Awaited)
 	}
 	return ""
 }

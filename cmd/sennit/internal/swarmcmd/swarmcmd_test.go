@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -167,12 +168,18 @@ func TestProgressIsToldToTheEnd(t *testing.T) {
 // startNode starts a node that speaks Swarm and listens.
 func startNode(t *testing.T, c bzz.Config) (*bzz.Node, *enode.Node) {
 	t.Helper()
+	return startNodeWith(t, c, func(m *store.Memory) bzz.Store { return m })
+}
+
+// startNodeWith starts a node with a store made of one in memory.
+func startNodeWith(t *testing.T, c bzz.Config, chunks func(*store.Memory) bzz.Store) (*bzz.Node, *enode.Node) {
+	t.Helper()
 	key, err := crypto.GenerateKey()
 	if err != nil {
 		t.Fatal(err)
 	}
 	c.Overlay = bzz.OverlayOf(&key.PublicKey)
-	c.Store = store.NewMemory(store.Options{Base: c.Overlay})
+	c.Store = chunks(store.NewMemory(store.Options{Base: c.Overlay}))
 	n, err := bzz.New(c)
 	if err != nil {
 		t.Fatal(err)
@@ -273,6 +280,36 @@ func TestManyNodesTakeAFileTogether(t *testing.T) {
 	defer r.Close()
 	if _, err := io.Copy(&got, r); err != nil || !bytes.Equal(got.Bytes(), want) {
 		t.Errorf("they hold %d bytes, %v", got.Len(), err)
+	}
+}
+
+// slow is a store that does not say what it has before it may.
+type slow struct {
+	*store.Memory
+	may <-chan struct{}
+}
+
+func (s slow) Has(ctx context.Context, addr chunk.Address) (bool, error) {
+	<-s.may
+	return s.Memory.Has(ctx, addr)
+}
+
+func TestAPutWaitsForANodeThatIsSlowToAnswer(t *testing.T) {
+	defer func(d time.Duration) { quiet = d }(quiet)
+	quiet = 4 * tick
+	may := make(chan struct{})
+	answer := sync.OnceFunc(func() { close(may) })
+	defer answer()
+	defer time.AfterFunc(5*quiet, answer).Stop()
+	n, node := startNodeWith(t, bzz.Config{NoDial: true, SearchTimeout: time.Second}, func(m *store.Memory) bzz.Store { return slow{m, may} })
+	p, err := Dial(t.Context(), testConfig(t), 0, ToPut, []*enode.Node{node})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	ref := mustPut(t, p, []byte("hello world"))
+	if n.Stats().Received == 0 {
+		t.Errorf("the node does not have %v yet", ref)
 	}
 }
 
