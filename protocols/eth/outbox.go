@@ -1,7 +1,9 @@
 package eth
 
 import (
+	"fmt"
 	"io"
+	"runtime/debug"
 	"time"
 
 	"github.com/ethereum/go-ethereum/rlp"
@@ -50,6 +52,12 @@ type asking struct {
 // clock is looked after all the same.
 func (p *Peer) sendLoop() {
 	defer close(p.quit)
+	defer func() {
+		if value := recover(); value != nil { // the server recovers those of its own goroutine only
+			p.h.cfg.Logger.Error("eth: panic in what is sent to a peer", "id", p.ID(), "panic", value, "stack", string(debug.Stack()))
+			p.drop(p2p.DiscSubprotocolError, fmt.Errorf("%w: %v", errPanicked, value))
+		}
+	}()
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	looked := time.Now()
