@@ -227,7 +227,7 @@ func (p *Peer) endRound(r *round) {
 func (p *Peer) fetched(r *round, m Message, err error) {
 	var txs []Transaction
 	if err == nil {
-		if txs, err = readPooled(p.version, m.(*Items).Items, r.infos); err != nil {
+		if txs, err = readPooled(p.version, m.(*Items).Items, r.infos, true); err != nil {
 			p.drop(p2p.DiscUselessPeer, err)
 		}
 	}
@@ -244,8 +244,8 @@ func (p *Peer) fetched(r *round, m Message, err error) {
 }
 
 // readPooled reads the transactions in an answer to a request for those with certain hashes, of which some may be missing.
-// With a Size of 0 there was no announcement to hold them against.
-func readPooled(version uint, list []rlp.RawValue, asked []TxInfo) ([]Transaction, error) {
+// If they had been announced, they are held against that.
+func readPooled(version uint, list []rlp.RawValue, asked []TxInfo, announced bool) ([]Transaction, error) {
 	txs := make([]Transaction, 0, len(list))
 	for _, raw := range list {
 		tx, err := ReadTransaction(raw)
@@ -261,9 +261,9 @@ func readPooled(version uint, list []rlp.RawValue, asked []TxInfo) ([]Transactio
 		info := asked[0]
 		asked = asked[1:]
 		switch {
-		case info.Size > 0 && info.Type != tx.Type:
+		case announced && info.Type != tx.Type:
 			err = fmt.Errorf("of type %d, announced as %d: %w", tx.Type, info.Type, ErrBadAnswer)
-		case info.Size > 0 && max(info.Size, tx.Size)-min(info.Size, tx.Size) > sizeTolerance:
+		case announced && max(info.Size, tx.Size)-min(info.Size, tx.Size) > sizeTolerance:
 			err = fmt.Errorf("of %d bytes, announced as %d: %w", tx.Size, info.Size, ErrBadAnswer)
 		default:
 			err = tx.checkDelivered(version)

@@ -138,7 +138,7 @@ func (p *Peer) PooledTransactions(ctx context.Context, hashes []common.Hash) ([]
 	for i := range hashes {
 		asked[i].Hash = hashes[i]
 	}
-	txs, err := readPooled(p.version, list, asked)
+	txs, err := readPooled(p.version, list, asked, false)
 	if err != nil {
 		return nil, p.bad("%w", err)
 	}
