@@ -224,3 +224,50 @@ func (s *script) ReadMsg() (p2p.Msg, error) {
 	s.msgs = s.msgs[1:]
 	return msg, nil
 }
+
+func TestWhoDeliversABlobTransactionThatIsWrongIsToldWhatItIs(t *testing.T) {
+	chain := newMemChain(t, 3)
+	good := blobTx(t, poolKey(t, 1), 1, 10, types.BlobSidecarVersion1, 1)
+	full, err := good.Decode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	naked := mustTx(t, full.WithoutBlobTxSidecar())
+	for _, tt := range []struct {
+		name string
+		bad  Transaction
+		want p2p.DiscReason
+	}{
+		{"proofs that do not hold", mangle(t, good, func(s *types.BlobTxSidecar) { s.Blobs[0][5]++ }), p2p.DiscUselessPeer},
+		{"another commitment", mangle(t, good, func(s *types.BlobTxSidecar) { s.Commitments[0][1]++ }), p2p.DiscSubprotocolError},
+		{"no sidecar", naked, p2p.DiscSubprotocolError},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			a := startNode(t, Config{Backend: liar{chain, tt.bad}, Versions: []uint{71}})
+			b, pool := startPooled(t, chain, 71)
+			dropped := make(chan *p2p.PeerEvent, 9)
+			defer a.SubscribeEvents(dropped).Unsubscribe()
+			connect(t, b, a)
+			bad, err := tt.bad.Decode()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := a.h.Broadcast(bad); err != nil {
+				t.Fatal(err)
+			}
+			if left := await[*PeerLeft](t, b.sub); !errors.Is(left.Err, ErrSidecar) || !errors.Is(left.Err, ErrBadAnswer) {
+				t.Errorf("the peer left with %v", left.Err)
+			}
+			e := <-dropped
+			for e.Type != p2p.PeerEventTypeDrop {
+				e = <-dropped
+			}
+			if e.Error != tt.want.Error() {
+				t.Errorf("the peer is told %q, want %q", e.Error, tt.want)
+			}
+			if pool.Has(good.Hash) {
+				t.Error("the transaction is refused for good, or kept")
+			}
+		})
+	}
+}
