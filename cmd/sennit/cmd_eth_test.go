@@ -207,8 +207,10 @@ func TestEthCommandsAskThePeerThatIsNamed(t *testing.T) {
 	defer endpoint.Close()
 	for _, args := range []string{"head", "headers 0 --count 1"} {
 		id := server.Self().ID().String()[:9]
-		if got := sennit(t, strings.Fields("eth "+args+" --rpc "+socket+" --peer "+id)...); got.status != exitOK {
-			t.Errorf("%+v", got)
+		for _, id := range []string{id, "0x" + id} {
+			if got := sennit(t, strings.Fields("eth "+args+" --rpc "+socket+" --peer "+id)...); got.status != exitOK {
+				t.Errorf("%+v", got)
+			}
 		}
 		id = running.Self().ID().String()[:9]
 		if got := sennit(t, strings.Fields("eth "+args+" --rpc "+socket+" --peer "+id)...); got.status != exitFailed || !strings.Contains(got.stderr, "no peer") {

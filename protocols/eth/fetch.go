@@ -2,6 +2,7 @@ package eth
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -127,34 +128,46 @@ func (p *Peer) fetch(now time.Time) time.Duration {
 		return next
 	}
 	r := &round{until: now.Add(fetchTimeout)}
-	var later []want
+	var left []want
+	bytes := uint64(0)
 	for _, w := range due {
 		switch {
 		case p.h.cfg.Pool.Has(w.Hash):
+		case len(r.infos) == fetchHashes || len(r.infos) > 0 && (w.Size > fetchBytes || bytes+w.Size > fetchBytes):
+			left = append(left, w) // for the next request
 		case p.h.fetching.claim(w.Hash, p, now):
-			r.infos = append(r.infos, w.TxInfo)
+			r.infos, bytes = append(r.infos, w.TxInfo), bytes+min(w.Size, fetchBytes)
 		default:
-			later = append(later, want{w.TxInfo, now.Add(wantDelay)}) // until it has come, or its turn
+			left = append(left, want{w.TxInfo, now.Add(wantDelay)}) // until it has come, or its turn
 		}
 	}
-	return p.startRound(r, later)
+	return p.startRound(r, left, min(next, wantDelay))
 }
 
-// take takes what is due, but no more than fits into one request, and says when the next is.
+// take takes what is due, and says when the next is.
 func (w *wants) take(now time.Time) (due []want, next time.Duration) {
-	var left []want
-	next, bytes := time.Hour, uint64(0)
-	for _, x := range w.list {
-		wait := x.due.Sub(now)
-		if wait <= 0 && len(due) < fetchHashes && (len(due) == 0 || bytes+x.Size <= fetchBytes) {
-			due, bytes = append(due, x), bytes+x.Size
-			continue
+	next = time.Hour
+	n := 0
+	for i := range w.list {
+		if wait := w.list[i].due.Sub(now); wait > 0 {
+			next = min(next, wait)
+		} else {
+			n++
 		}
-		next = min(next, max(wait, 0))
-		left = append(left, x)
 	}
-	if len(due) > 0 {
-		w.list = left
+	if n == 0 {
+		return nil, next // nothing is moved or allocated: a remote can have us look as often as it sends anything
+	}
+	due = make([]want, 0, n)
+	w.list = slices.DeleteFunc(w.list, func(x want) bool {
+		if x.due.After(now) {
+			return false
+		}
+		due = append(due, x)
+		return true
+	})
+	if len(w.list) == 0 {
+		w.list = nil
 	}
 	return due, next
 }
@@ -172,16 +185,17 @@ func (p *Peer) fetchOverLocked(r *round, now time.Time) time.Duration {
 	return time.Hour
 }
 
-// startRound sends the request.
-func (p *Peer) startRound(r *round, later []want) time.Duration {
+// startRound sends the request, if there is anything to ask for, and puts back what is left. What has been announced
+// meanwhile goes before that if there is no room for both. It says when to look again, which is next if nothing is asked for.
+func (p *Peer) startRound(r *round, left []want, next time.Duration) time.Duration {
 	p.mu.Lock()
-	p.wants.list = append(p.wants.list, later...)
+	p.wants.list = append(p.wants.list, left[:min(len(left), maxWants-len(p.wants.list))]...)
 	if len(r.infos) > 0 {
 		p.wants.round = r
 	}
 	p.mu.Unlock()
 	if len(r.infos) == 0 {
-		return time.Millisecond // there may be more that is due
+		return next
 	}
 	m := &GetByHash{For: CodeGetPooledTransactions, Hashes: make([]common.Hash, len(r.infos))}
 	for i := range r.infos {
@@ -213,7 +227,7 @@ func (p *Peer) endRound(r *round) {
 func (p *Peer) fetched(r *round, m Message, err error) {
 	var txs []Transaction
 	if err == nil {
-		if txs, err = readPooled(p.version, m.(*Items).Items, r.infos); err != nil {
+		if txs, err = readPooled(p.version, m.(*Items).Items, r.infos, true); err != nil {
 			p.drop(p2p.DiscUselessPeer, err)
 		}
 	}
@@ -230,8 +244,8 @@ func (p *Peer) fetched(r *round, m Message, err error) {
 }
 
 // readPooled reads the transactions in an answer to a request for those with certain hashes, of which some may be missing.
-// With a Size of 0 there was no announcement to hold them against.
-func readPooled(version uint, list []rlp.RawValue, asked []TxInfo) ([]Transaction, error) {
+// If they had been announced, they are held against that.
+func readPooled(version uint, list []rlp.RawValue, asked []TxInfo, announced bool) ([]Transaction, error) {
 	txs := make([]Transaction, 0, len(list))
 	for _, raw := range list {
 		tx, err := ReadTransaction(raw)
@@ -247,9 +261,9 @@ func readPooled(version uint, list []rlp.RawValue, asked []TxInfo) ([]Transactio
 		info := asked[0]
 		asked = asked[1:]
 		switch {
-		case info.Size > 0 && info.Type != tx.Type:
+		case announced && info.Type != tx.Type:
 			err = fmt.Errorf("of type %d, announced as %d: %w", tx.Type, info.Type, ErrBadAnswer)
-		case info.Size > 0 && max(info.Size, tx.Size)-min(info.Size, tx.Size) > sizeTolerance:
+		case announced && max(info.Size, tx.Size)-min(info.Size, tx.Size) > sizeTolerance:
 			err = fmt.Errorf("of %d bytes, announced as %d: %w", tx.Size, info.Size, ErrBadAnswer)
 		default:
 			err = tx.checkDelivered(version)

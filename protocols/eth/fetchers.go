@@ -90,14 +90,40 @@ func (p *Peer) Bodies(ctx context.Context, hashes []common.Hash) ([]*types.Body,
 	if err != nil {
 		return nil, err
 	}
-	bodies := make([]*types.Body, len(list))
+	bodies, all := make([]*types.Body, len(list)), 0
 	for i := range list {
 		bodies[i] = new(types.Body)
-		if err := rlp.DecodeBytes(list[i], bodies[i]); err != nil {
+		n, err := countTxs(list[i])
+		if all += n; err == nil && all > maxAllTxs {
+			err = errManyTxs
+		}
+		if err == nil {
+			err = rlp.DecodeBytes(list[i], bodies[i])
+		}
+		if err != nil {
 			return nil, p.bad("body %d: %w", i, err)
 		}
 	}
 	return bodies, nil
+}
+
+// maxAllTxs is how many transactions the bodies in an answer may have in all. The smallest takes 10 bytes on the wire, and
+// about 450 are allocated for it; a real one takes about 100 at least.
+const maxAllTxs = 1 << 17
+
+var errManyTxs = fmt.Errorf("more than %d transactions", maxAllTxs)
+
+// countTxs is how many transactions a body has, before any memory is taken for them.
+func countTxs(body rlp.RawValue) (int, error) {
+	content, err := wholeList(body)
+	if err != nil {
+		return 0, err
+	}
+	txs, _, err := rlp.SplitList(content)
+	if err != nil {
+		return 0, in("transactions", err)
+	}
+	return rlp.CountValues(txs)
 }
 
 // PooledTransactions asks the peer for transactions, at most [MaxPooled], and returns those it has, in the order of the
@@ -112,7 +138,7 @@ func (p *Peer) PooledTransactions(ctx context.Context, hashes []common.Hash) ([]
 	for i := range hashes {
 		asked[i].Hash = hashes[i]
 	}
-	txs, err := readPooled(p.version, list, asked)
+	txs, err := readPooled(p.version, list, asked, false)
 	if err != nil {
 		return nil, p.bad("%w", err)
 	}
@@ -173,10 +199,18 @@ func (p *Peer) byHashes(ctx context.Context, code uint64, hashes []common.Hash, 
 	return m.(*Items).Items, nil
 }
 
-// maxAllReceipts is how many receipts an answer may have in all: about 450 bytes each are allocated for them.
-const maxAllReceipts = 1 << 17
+const (
+	// maxAllReceipts is how many receipts an answer may have in all: about 450 bytes each are allocated for them.
+	maxAllReceipts = 1 << 17
+	// maxReceiptsBytes is how many bytes the parts of an answer may have in all. A block of 60 million gas has 7.5 MB of logs
+	// at most, and whoever answers adds no block once there are 2 MiB.
+	maxReceiptsBytes = 64 << 20
+)
 
-var errManyReceipts = fmt.Errorf("more than %d receipts", maxAllReceipts)
+var (
+	errManyReceipts  = fmt.Errorf("more than %d receipts", maxAllReceipts)
+	errLargeReceipts = fmt.Errorf("more than %d bytes", maxReceiptsBytes)
+)
 
 // Receipts asks the peer for the receipts of blocks, at most [MaxReceipts], and returns those it has, in the order of the
 // hashes, as with [Peer.Bodies]. From version 70 on an answer may break off in the middle of a block; then the rest of that
@@ -187,7 +221,8 @@ func (p *Peer) Receipts(ctx context.Context, hashes []common.Hash) ([][]*types.R
 	}
 	var (
 		blocks [][]*types.Receipt
-		all    int
+		all    int // receipts
+		bytes  int
 		query  = ReceiptsQuery{Hashes: hashes}
 		id     uint64 // of the first request; the same for the rest
 	)
@@ -201,8 +236,13 @@ func (p *Peer) Receipts(ctx context.Context, hashes []common.Hash) ([][]*types.R
 		answer := a.(*Receipts)
 		for i, list := range answer.Lists {
 			block, err := DecodeReceipts(p.version, list)
-			if all += len(block); err == nil && all > maxAllReceipts {
+			all, bytes = all+len(block), bytes+len(list)
+			switch {
+			case err != nil:
+			case all > maxAllReceipts:
 				err = errManyReceipts
+			case bytes > maxReceiptsBytes:
+				err = errLargeReceipts
 			}
 			if err != nil {
 				return nil, p.bad("receipts of block %d: %w", len(blocks), err)

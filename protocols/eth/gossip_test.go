@@ -139,6 +139,7 @@ func TestWhoDeliversSomethingElseThanAnnouncedIsDropped(t *testing.T) {
 		{"eight bytes more", TxInfo{tx.Hash, 2, tx.Size + 8}, tx, ""},
 		{"nine bytes more", TxInfo{tx.Hash, 2, tx.Size + 9}, tx, "bytes, announced as"},
 		{"nine bytes less", TxInfo{tx.Hash, 2, tx.Size - 9}, tx, "bytes, announced as"},
+		{"announced without a size", TxInfo{tx.Hash, 2, 0}, tx, "bytes, announced as 0"},
 		{"another type", TxInfo{tx.Hash, 1, tx.Size}, tx, "of type 2, announced as 1"},
 		{"another transaction", TxInfo{one, 2, tx.Size}, tx, "was not asked for"},
 		{"no blob transaction", blob.TxInfo, blob, "rlp: "},

@@ -2,12 +2,15 @@ package eth
 
 import (
 	"bytes"
+	"errors"
 	"math/big"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
+	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
-	"github.com/ethereum/go-ethereum/p2p/enode"
 	"github.com/ethereum/go-ethereum/rlp"
 
 	"github.com/sennit-net/sennit/p2p"
@@ -74,8 +77,150 @@ func TestABlockWithALongHeaderIsChargedOrRefused(t *testing.T) {
 	}
 }
 
-// other is a peer like that of deaf, with an ID of its own.
-func other(tb testing.TB, h *Handler, version uint, id byte) *Peer {
-	tb.Helper()
-	return newPeer(h, version, p2p.NewPeer(enode.ID{id}, "test", nil), nowhere{})
+// slowChain takes a while for each header.
+type slowChain struct{ *memChain }
+
+func (c slowChain) Header(hash common.Hash) rlp.RawValue {
+	time.Sleep(time.Second)
+	return c.memChain.Header(hash)
+}
+
+func TestWhoAsksWithoutEndHasToAnswerInTimeNevertheless(t *testing.T) {
+	chain := newMemChain(t, 1)
+	synctest.Test(t, func(t *testing.T) {
+		h := newHandler(t, Config{Backend: slowChain{chain}})
+		p, f := near(t, h, chain, 69, 1)
+		if err := p.post(&GetBlockHeaders{}, 1, func(Message, error) {}); err != nil {
+			t.Fatal(err)
+		}
+		begin := time.Now()
+		go func() {
+			payload, err := Encode(69, &GetBlockHeaders{Query: HeadersQuery{Amount: 1}})
+			for range 2 * answerTimeout / time.Second {
+				if err == nil {
+					err = f.sendRaw(CodeGetBlockHeaders, payload)
+				}
+			}
+		}()
+		go func() {
+			for msg, err := f.rw.ReadMsg(); err == nil; msg, err = f.rw.ReadMsg() {
+				_ = msg.Discard()
+			}
+		}()
+		if err := <-f.done; !errors.Is(err, errNoAnswer) || time.Since(begin) > answerTimeout+2*time.Second {
+			t.Errorf("after %v: %v", time.Since(begin), err)
+		}
+		h.Close()
+	})
+}
+
+func TestLookingForWhatIsDueCostsNothingWhileNothingIs(t *testing.T) {
+	now := time.Now()
+	var w wants
+	for range maxWants {
+		w.list = append(w.list, want{TxInfo{Hash: one, Size: 1 << 20}, now.Add(time.Second)})
+	}
+	if got := testing.AllocsPerRun(10, func() {
+		if due, next := w.take(now); len(due) != 0 || next != time.Second {
+			t.Fatalf("%d due, next %v", len(due), next)
+		}
+	}); got > 0 {
+		t.Errorf("%v allocations", got)
+	}
+	// Many of which there is nothing to ask for are gone through at once, whatever size they are said to have.
+	chain := newMemChain(t, 1)
+	tx := mustTx(t, testTx(1, 0))
+	chain.Add([]Transaction{tx})
+	p := deaf(t, newHandler(t, Config{Backend: chain, Pool: chain}), 69)
+	infos := make([]TxInfo, maxWants)
+	for i := range infos {
+		infos[i] = TxInfo{tx.Hash, 2, 1 << 63}
+	}
+	p.want(infos, now)
+	if next := p.fetch(now.Add(wantDelay)); len(p.wants.list) != 0 || next < wantDelay {
+		t.Errorf("%d are left to look at in %v", len(p.wants.list), next)
+	}
+}
+
+func TestReceiptsInPartsWithoutEndAreGivenUp(t *testing.T) {
+	chain := newMemChain(t, 1)
+	p, f := near(t, newHandler(t, Config{Backend: chain}), chain, 70, 1)
+	done := request(func() ([][]*types.Receipt, error) { return p.Receipts(t.Context(), []common.Hash{one}) })
+	large := encodeReceipts(t, 70, []*types.Receipt{{Status: 1, Logs: []*types.Log{{Data: make([]byte, 9<<20)}}}})
+	const most = maxReceiptsBytes/(9<<20) + 1
+	for range most {
+		q := expect[*GetReceipts](f)
+		f.send(&Receipts{ID: q.ID, LastIncomplete: true, Lists: []rlp.RawValue{large}})
+	}
+	go func() {
+		defer f.rw.Close() // it has asked again
+		_, _ = f.rw.ReadMsg()
+	}()
+	if a := <-done; !errors.Is(a.err, ErrBadAnswer) || !strings.Contains(a.err.Error(), "more than 67108864 bytes") {
+		t.Errorf("after %d parts of 9 MiB: %v", most, a.err)
+	}
+}
+
+func TestABodyOfMoreTransactionsThanAnyBlockHasIsNotDecoded(t *testing.T) {
+	chain := newMemChain(t, 1)
+	p, f := near(t, newHandler(t, Config{Backend: chain}), chain, 70, 1)
+	done := request(func() ([]*types.Body, error) { return p.Bodies(t.Context(), chain.hashes[:2]) })
+	q := expect[*GetByHash](f)
+	many := encode(t, []rlp.RawValue{inList(bytes.Repeat([]byte{0xc0}, maxAllTxs+1)), {0xc0}})
+	f.send(&Items{For: CodeBlockBodies, ID: q.ID, Items: []rlp.RawValue{chain.bodies[chain.hashes[1]], many}})
+	if a := <-done; !errors.Is(a.err, ErrBadAnswer) || !strings.Contains(a.err.Error(), "body 1: more than 131072 transactions") {
+		t.Errorf("%d bodies, %v", len(a.got), a.err)
+	}
+}
+
+// fragile is a backend and a pool with a fault.
+type fragile struct{ *memChain }
+
+func (fragile) Header(common.Hash) rlp.RawValue { panic("a fault") }
+func (fragile) Add([]Transaction) []bool        { panic("a fault") }
+
+func TestAPanicInABackendEndsThePeerAndNothingElse(t *testing.T) {
+	chain := newMemChain(t, 1)
+	h := newHandler(t, Config{Backend: fragile{chain}})
+	f := dialFar(t, h, 69, 1).shake(chain)
+	f.send(&GetBlockHeaders{Query: HeadersQuery{Amount: 1}})
+	err := f.end()
+	if !errors.Is(err, errPanicked) || !strings.Contains(err.Error(), "a fault") {
+		t.Errorf("the link ended with %v", err)
+	}
+	h.Close()
+}
+
+func TestAPanicInAPoolLeavesNothingRunning(t *testing.T) {
+	chain := newMemChain(t, 1)
+	h := newHandler(t, Config{Backend: chain, Pool: fragile{chain}})
+	p := deaf(t, h, 69)
+	p.rw = &script{msgs: []p2p.Msg{p.message(&Status{
+		Version: 69, NetworkID: 1337, Genesis: chain.config.Genesis, ForkID: h.forkID(), Head: one, Latest: 1,
+	}), p.message(&Transactions{Txs: []rlp.RawValue{mustTx(t, testTx(1, 0)).Raw}})}}
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("the server does not hear of the panic")
+			}
+		}()
+		_ = p.run()
+	}()
+	if len(h.Peers()) != 0 {
+		t.Error("the peer is still there")
+	}
+	h.Close() // waits for what runs
+}
+
+// script is a link on which messages come, and nobody minds what goes.
+type script struct{ msgs []p2p.Msg }
+
+func (s *script) WriteMsg(msg p2p.Msg) error { return msg.Discard() }
+func (s *script) ReadMsg() (p2p.Msg, error) {
+	if len(s.msgs) == 0 {
+		return p2p.Msg{}, p2p.ErrPipeClosed
+	}
+	msg := s.msgs[0]
+	s.msgs = s.msgs[1:]
+	return msg, nil
 }

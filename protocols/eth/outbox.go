@@ -1,7 +1,9 @@
 package eth
 
 import (
+	"fmt"
 	"io"
+	"runtime/debug"
 	"time"
 
 	"github.com/ethereum/go-ethereum/rlp"
@@ -46,12 +48,24 @@ type asking struct {
 	payload []byte
 }
 
-// sendLoop sends what waits, in order of urgency, until the link ends.
+// sendLoop sends what waits, in order of urgency, until the link ends. There may always be something: what is due by the
+// clock is looked after all the same.
 func (p *Peer) sendLoop() {
 	defer close(p.quit)
+	defer func() {
+		if value := recover(); value != nil { // the server recovers those of its own goroutine only
+			p.h.cfg.Logger.Error("eth: panic in what is sent to a peer", "id", p.ID(), "panic", value, "stack", string(debug.Stack()))
+			p.drop(p2p.DiscSubprotocolError, fmt.Errorf("%w: %v", errPanicked, value))
+		}
+	}()
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
+	looked := time.Now()
 	for {
+		if now := time.Now(); now.Sub(looked) >= wantDelay {
+			looked = now
+			p.tick(now)
+		}
 		msg, ok := p.next()
 		if ok {
 			first := msg.Code == CodeStatus
@@ -64,7 +78,8 @@ func (p *Peer) sendLoop() {
 			}
 			continue
 		}
-		timer.Reset(p.tick(time.Now()))
+		looked = time.Now()
+		timer.Reset(p.tick(looked))
 		select {
 		case <-p.wake:
 		case <-timer.C:

@@ -85,6 +85,7 @@ var (
 	errUnsolicited   = errors.New("an answer that nobody has asked for")
 	errClosing       = errors.New("the handler has been closed")
 	errStatusAgain   = errors.New("a second Status")
+	errPanicked      = errors.New("there was a panic here")
 )
 
 func newPeer(h *Handler, version uint, peer *p2p.Peer, rw p2p.MsgReadWriter) *Peer {
@@ -125,6 +126,13 @@ func (p *Peer) run() error {
 		return p2p.DiscQuitting
 	}
 	defer h.leave(p)
+	returned := false
+	defer func() {
+		if !returned { // a panic, which is for the server to report: what waits for this peer must not wait for ever
+			h.remove(p)
+			p.end(errPanicked)
+		}
+	}()
 
 	err := p.handshake()
 	if err == nil {
@@ -135,6 +143,7 @@ func (p *Peer) run() error {
 		h.remove(p)
 	}
 	err = p.end(err)
+	returned = true
 	if p.status.Version != 0 {
 		h.feed.send(&PeerLeft{Peer: p, At: time.Now(), Err: err})
 	}

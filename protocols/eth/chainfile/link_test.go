@@ -115,7 +115,7 @@ func mustGenesis(t testing.TB, m *made) *Genesis {
 // awaitPeer returns the next peer that has finished its handshake.
 func awaitPeer(t testing.TB, sub *eth.Subscription) *eth.Peer {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	for e := range sub.Events(ctx) {
 		if joined, ok := e.(*eth.PeerJoined); ok {

@@ -2,6 +2,7 @@ package ethcmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -37,7 +38,7 @@ func Connect(ctx context.Context, endpoint, peer string) (Node, error) {
 		client.Close()
 		return nil, err
 	}
-	return &remote{client, peer}, nil
+	return &remote{client, strings.TrimPrefix(peer, "0x")}, nil
 }
 
 func (r *remote) Close() { r.client.Close() }
@@ -78,6 +79,9 @@ func (r *remote) Watch(ctx context.Context, got func(*eth.EventRecord) error) er
 				return err
 			}
 		case err := <-sub.Err():
+			if errors.Is(err, rpc.ErrSubscriptionQueueOverflow) {
+				return fmt.Errorf("the output takes less than the running node hears: %w", err)
+			}
 			return fmt.Errorf("the running node has gone: %w", err)
 		case <-ctx.Done():
 			return context.Cause(ctx)
