@@ -7,6 +7,9 @@ import (
 	"github.com/ethereum/go-ethereum/p2p/enode"
 )
 
+// maxWeight is the largest Protocol.Weight.
+const maxWeight = 16
+
 // maxProtocolLength is the largest Protocol.Length: with it the codes of all protocols of a link fit 64 bits.
 const maxProtocolLength = 1 << 32
 
@@ -45,6 +48,8 @@ func (p *Protocol) check() error {
 		return errors.New("its Length is 0, so it has no message codes; set the number that both nodes have for this version")
 	case p.Length > maxProtocolLength:
 		return fmt.Errorf("its Length is %d, want at most %d", p.Length, uint64(maxProtocolLength))
+	case p.Weight < 0 || p.Weight > maxWeight:
+		return fmt.Errorf("its Weight is %d, want 0 to %d", p.Weight, maxWeight)
 	}
 	return nil
 }

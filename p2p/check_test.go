@@ -52,6 +52,8 @@ func TestStartNamesEveryProtocolThatCannotRun(t *testing.T) {
 		"no name":          {[]Protocol{without(func(p *Protocol) { p.Name = "" })}, []string{`Protocols[0] ("" version 7)`, "no Name"}},
 		"no codes":         {[]Protocol{noLength}, []string{`("bad" version 7)`, "its Length is 0"}},
 		"too many codes":   {[]Protocol{without(func(p *Protocol) { p.Length = 1<<32 + 1 })}, []string{"Length is 4294967297", "4294967296"}},
+		"too heavy":        {[]Protocol{without(func(p *Protocol) { p.Weight = 17 })}, []string{"Weight is 17", "0 to 16"}},
+		"no weight":        {[]Protocol{without(func(p *Protocol) { p.Weight = -1 })}, []string{"Weight is -1"}},
 		"several mistakes": {[]Protocol{noRun, good, noLength}, []string{"Protocols[0]", "no Run function", "Protocols[2]", "its Length is 0"}},
 	}
 	for name, tt := range tests {

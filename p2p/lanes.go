@@ -2,6 +2,7 @@ package p2p
 
 import (
 	"bytes"
+	"crypto/rand"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -55,6 +56,7 @@ func agreeOnLanes(conn *rlpx.Conn, initiator bool, ours, theirs *hello) (*laneCo
 	if !ok {
 		return nil, errNoBinding
 	}
+	defer clear(secret)
 	if !initiator {
 		ours, theirs = theirs, ours
 	}
@@ -120,6 +122,7 @@ func pingLanes(conn *rlpx.Conn, fd net.Conn, codec *laneCodec, start time.Time) 
 	session := conn.Detach()
 	fd.SetDeadline(start.Add(probePingTimeout))
 	var id [lanes.OpaqueSize]byte
+	rand.Read(id[:]) // never fails
 	if _, err := fd.Write(codec.record(func(b []byte) []byte { return lanes.AppendPing(b, lanes.Ping, id) })); err != nil {
 		return 0, fmt.Errorf("sending the ping: %w", err)
 	}
@@ -128,9 +131,12 @@ func pingLanes(conn *rlpx.Conn, fd net.Conn, codec *laneCodec, start time.Time) 
 		plain, err := codec.readRecord(in)
 		if err == nil {
 			var found bool
-			if found, err = findPong(plain); found {
+			if found, err = findPong(plain, id); found {
 				return time.Since(start), nil
 			}
+		}
+		if errors.Is(err, errSetupReadLimit) {
+			return 0, fmt.Errorf("no answer among %d bytes", probeReadLimit)
 		}
 		if err != nil {
 			return 0, fmt.Errorf("awaiting the answer: %w", err)
@@ -139,8 +145,8 @@ func pingLanes(conn *rlpx.Conn, fd net.Conn, codec *laneCodec, start time.Time) 
 	return 0, fmt.Errorf("no answer among %d records", probeSkipped)
 }
 
-// findPong tells whether there is a PONG among the frames of a record. A DISCONNECT is a refusedError.
-func findPong(plain []byte) (found bool, err error) {
+// findPong tells whether the answer to the ping id is among the frames of a record. A DISCONNECT is a refusedError.
+func findPong(plain []byte, id [lanes.OpaqueSize]byte) (found bool, err error) {
 	parser := lanes.Parse(plain)
 	for {
 		var f lanes.Frame
@@ -148,7 +154,7 @@ func findPong(plain []byte) (found bool, err error) {
 		switch {
 		case err != nil || !more:
 			return false, err
-		case f.Type == lanes.Pong:
+		case f.Type == lanes.Pong && bytes.Equal(f.Data, id[:]):
 			return true, nil
 		case f.Type == lanes.Disconnect:
 			return false, &refusedError{DiscReason(min(f.Value, link.ReasonInvalid))}

@@ -86,7 +86,7 @@ func (p *Peer) recordOpened() {
 	}
 	p.opts.recorder.Record(&trace.LinkOpened{
 		Link: p.conn.link(), Local: p.LocalAddr(), Remote: p.RemoteAddr(), Name: p.Fullname(), Protocols: names,
-		Snappy: p.conn.version >= snappyProtocolVersion, Framing: p.link.Framing(), Handshake: time.Since(p.conn.opened),
+		Snappy: p.conn.lanes == nil && p.conn.version >= snappyProtocolVersion, Framing: p.link.Framing(), Handshake: time.Since(p.conn.opened),
 	})
 }
 

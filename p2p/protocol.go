@@ -50,7 +50,7 @@ type Protocol struct {
 	OutboxBytes int
 
 	// Weight is the share of the link's bytes that the protocol gets to send while others have something to send too,
-	// relative to their weights and however large the messages are. 0 means 1. It is ours to choose: the remote has its own
+	// relative to their weights and however large the messages are, up to 16. 0 means 1. It is ours to choose: the remote has its own
 	// for its direction.
 	Weight int
 }

@@ -12,7 +12,7 @@ type LinkOpened struct {
 	Local, Remote net.Addr
 	Name          string        // client name the remote sent
 	Protocols     []string      // protocols of the link in code order, as "eth/69"
-	Snappy        bool          // payloads are compressed (EIP-706)
+	Snappy        bool          // all payloads are compressed (EIP-706); on lanes/1 each message says whether it is
 	Framing       string        // how messages travel: "rlpx" or "lanes/1"
 	Handshake     time.Duration // from the connection to here
 }

@@ -114,7 +114,7 @@ func (f *rlpx) Control(c *control) *buffer.Buffer {
 }
 
 // Split implements Framing; there is nothing to split for.
-func (f *rlpx) Split(*segment, uint64) (segment, bool) { return segment{}, false }
+func (f *rlpx) Split(*segment, uint64, int) (segment, bool) { return segment{}, false }
 
 // noLimit is the credit of lanes whose framing has none.
 const noLimit = math.MaxUint64

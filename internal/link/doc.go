@@ -10,7 +10,8 @@
 //
 // The reader is the goroutine that calls [Link.Run] (readLoop). The writer (writeLoop) is started by whoever queues
 // something while there is none, and ends when nothing is left, so that an idle link has one goroutine of its own; one
-// that is needed again and again waits instead of ending, until the reader's next tick. Run waits for it.
+// that is needed again and again waits instead of ending, until the reader's next tick. A small answer on an idle link is
+// written by the goroutine that gives it, which is the writer meanwhile. Run waits for all of them.
 //
 // # Locks
 //
@@ -20,5 +21,6 @@
 //
 // # Framing
 //
-// How messages become bytes is behind [Framing]; nothing else here or above knows it. [RLPx] is the classic one.
+// How messages become bytes is behind [Framing]; nothing else here or above knows it. [RLPx] is the classic one, [Lanes] is
+// lanes/1, on which each lane has credit (flow).
 package link

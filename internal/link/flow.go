@@ -50,7 +50,14 @@ func (in *inbox) grantLocked(starving bool) (limit uint64, refused bool) {
 	if target < f.granted+f.window/raiseShare && !urgent {
 		return 0, false
 	}
-	if !in.chargeLocked(f.charge(target)) {
+	ok := in.chargeLocked(f.charge(target))
+	if !ok && urgent {
+		// Nothing but that message is in the window, and it needs its memory once.
+		f.window = lanes.InitialLimit
+		target = max(f.taken+f.window, f.received+f.missing)
+		ok = in.chargeLocked(f.charge(target))
+	}
+	if !ok {
 		// What is charged already is there to be used.
 		target = f.taken + lanes.InitialLimit + uint64(f.charged/2)
 		if urgent && target < f.received+f.missing {
@@ -178,6 +185,13 @@ func (in *inbox) granted() uint64 {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	return in.flow.granted
+}
+
+// owed tells whether the ledger is charged for what is missing of a message, and the remote may send it.
+func (in *inbox) owed(missing uint64) bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.flow.charged > 0 && in.flow.received+missing <= in.flow.granted
 }
 
 // takenLocked counts a message that leaves the inbox.

@@ -23,16 +23,17 @@ type Framing interface {
 	// Footprint bounds the memory of what Encode makes of a message, in bytes.
 	Footprint(size int) int64
 
-	// Encode reads size bytes of payload and lays out the message, unsealed, for a lane of the given index. A message of
+	// Encode reads size bytes of payload and lays out the message, unsealed, for a lane. A message of
 	// packedSize bytes or less is one segment.
 	Encode(lane *Lane, code uint64, size int, payload io.Reader) (encoded, error)
 
 	// Control lays out control messages, unsealed, in the order of their urgency.
 	Control(c *control) *buffer.Buffer
 
-	// Split moves as much of an unsealed segment as a lane with that much credit may send into a segment of its own. It
-	// returns false if that is nothing. A framing without credit has no use for it.
-	Split(s *segment, credit uint64) (head segment, ok bool)
+	// Split moves as much of an unsealed segment as a lane with that much credit may send into a segment of its own: whole
+	// frames, and of the next one a part of at least so many bytes. It returns false if that is nothing. A framing without
+	// credit has no use for it.
+	Split(s *segment, credit uint64, least int) (head segment, ok bool)
 
 	// Seal turns the bytes of seg from offset from on into wire bytes, in place; they may go beyond the length of seg.
 	// It returns them and how far it came: all of seg, or less when that is enough for one write. A segment is sealed from

@@ -2,6 +2,7 @@ package link
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/golang/snappy"
 
@@ -19,6 +20,10 @@ type incoming struct {
 	last     *buffer.Buffer // where the next ones go: the last of the message's buffers
 	done     []*Message     // complete, and not in the inbox yet
 	touched  bool           // in link.touched
+
+	watched     *Message  // the one that was arriving when it was last looked at
+	watchedWith uint64    // received then
+	watchedAt   time.Time // when that was
 
 	probeAt    uint64 // when received is this much, there is a probe
 	probePause uint64 // half windows between probes
@@ -43,6 +48,24 @@ func (i *incoming) drop() {
 		m.Discard()
 	}
 	*i = incoming{}
+}
+
+// leastPerInterval is how much must come, per interval of pings, of a large message whose memory has been charged, in bytes.
+const leastPerInterval = 64 << 10
+
+// stalled tells whether the ledger is charged for a message of which too little has come for an interval of pings. A remote
+// could otherwise keep memory for ever that it has only announced a use for.
+func (l *Lane) stalled(now time.Time) bool {
+	i := l.incoming
+	switch {
+	case i == nil || i.message == nil:
+		return false
+	case i.watched == i.message && now.Sub(i.watchedAt) < pingInterval:
+		return false
+	}
+	slow := i.watched == i.message && i.received-i.watchedWith < leastPerInterval
+	i.watched, i.watchedWith, i.watchedAt = i.message, i.received, now
+	return slow && l.in.owed(uint64(i.missing))
 }
 
 // Breaches of lanes/1 that only who knows the link can see.
@@ -145,9 +168,10 @@ func (l *Link) begin(lane *Lane, f *lanes.Frame) error {
 func (l *Link) fill(lane *Lane, data []byte) error {
 	in := lane.incoming
 	m := in.message
-	if in.missing -= len(data); in.missing < 0 {
+	if len(data) > in.missing {
 		return errTooMuch
 	}
+	in.missing -= len(data)
 	if m.buf == nil {
 		m.rest = append(m.rest, data...)
 	}
@@ -175,14 +199,14 @@ func (l *Link) complete(lane *Lane, m *Message) error {
 	if m.buf != nil {
 		m.rest = m.buf.B
 	}
-	in.message, in.last = nil, nil
-	in.done = append(in.done, m)
 	if m.packed {
-		// The rest of it is found out by who decompresses it.
+		// The rest of it is found out by who decompresses it, whose memory depends on this.
 		if n, err := snappy.DecodedLen(m.rest); err != nil || n != int(m.Size) {
-			return errPackedSize
+			return errPackedSize // m stays the one that is arriving, and is dropped with the link
 		}
 	}
+	in.message, in.last = nil, nil
+	in.done = append(in.done, m)
 	m.ReceivedAt = l.in.receivedAt
 	if l.recorder != nil {
 		l.event = trace.Message{Link: l.id, Protocol: lane.cfg.Name, Version: lane.cfg.Version, Code: m.Code, Size: m.Size, WireSize: m.WireSize}

@@ -169,7 +169,7 @@ func (f *lanesFraming) Control(c *control) *buffer.Buffer {
 }
 
 // Split implements Framing: whole frames first, then as much of the next one's part as there is credit for.
-func (f *lanesFraming) Split(s *segment, credit uint64) (head segment, ok bool) {
+func (f *lanesFraming) Split(s *segment, credit uint64, least int) (head segment, ok bool) {
 	var frame lanes.Frame
 	plain := s.buf.B[lanes.PrefixSize:]
 	parser := lanes.Parse(plain)
@@ -184,25 +184,26 @@ func (f *lanesFraming) Split(s *segment, credit uint64) (head segment, ok bool) 
 		head.cost += frame.Cost()
 		end = len(plain) - len(parser.Rest())
 	}
-	rest := plain[end:]
-	var cut []byte // the head of a frame with a part of that part
-	fixed := frame.Cost() - uint64(len(frame.Data))
-	if left := credit - head.cost; left > fixed {
-		n := int(left - fixed)
-		cut = appendFrameHead(make([]byte, 0, lanes.MaxHead+n), &frame, n)
-		cut = append(cut, frame.Data[:n]...)
+	cut, fixed := 0, frame.Cost()-uint64(len(frame.Data)) // how much of the next frame's part goes with them
+	if left := credit - head.cost; left >= fixed+uint64(least) {
+		cut = int(left - fixed)
 		head.cost += left
-		// What stays of the frame is a PART, whose head is shorter than what has been taken away in front of it.
-		tail := lanes.AppendPart(nil, frame.Lane, len(frame.Data)-n)
-		start := len(rest) - len(parser.Rest()) - (len(frame.Data) - n) - len(tail)
-		copy(rest[start:], tail)
-		rest = rest[start:]
 	}
 	if head.cost == 0 {
 		return segment{}, false
 	}
-	head.buf = buffer.Get(lanes.PrefixSize + end + len(cut) + lanes.TagSize)
-	head.buf.B = append(append(head.buf.B[:lanes.PrefixSize], plain[:end]...), cut...)
+	head.buf = buffer.Get(lanes.PrefixSize + end + lanes.MaxHead + cut + lanes.TagSize)
+	b := append(head.buf.B[:lanes.PrefixSize], plain[:end]...)
+	rest := plain[end:]
+	if cut > 0 {
+		b = append(appendFrameHead(b, &frame, cut), frame.Data[:cut]...)
+		// What stays of the frame is a PART, whose head is shorter than what has been taken away in front of it.
+		tail := lanes.AppendPart(nil, frame.Lane, len(frame.Data)-cut)
+		start := len(rest) - len(parser.Rest()) - (len(frame.Data) - cut) - len(tail)
+		copy(rest[start:], tail)
+		rest = rest[start:]
+	}
+	head.buf.B = b
 	s.buf.B = s.buf.B[:lanes.PrefixSize+copy(plain, rest)]
 	s.cost -= head.cost
 	return head, true

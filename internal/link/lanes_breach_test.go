@@ -253,6 +253,7 @@ func TestAFifthPingIsABreachWhileFourAreUnanswered(t *testing.T) {
 			t.Fatal("four pings are too many")
 		}
 		r.send(pingFrame(4))
+		synctest.Wait() // before the writer gets anywhere
 		seen := r.drain()
 		if last := seen[len(seen)-1]; last.Type != lanes.Disconnect || last.Value != 2 {
 			t.Errorf("the remote saw %s", shown(seen))

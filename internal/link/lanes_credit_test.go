@@ -53,7 +53,8 @@ func TestALaneSendsUpToItsCreditAndTheOthersGoOn(t *testing.T) {
 			{200_000, 300_000}, // lower than before
 			{300_000, 300_000},
 			{0, 300_000},
-			{300_001, 300_001},
+			{300_001, 300_000}, // crumbs, for which nothing is cut
+			{300_000 + minCut, 300_000 + minCut},
 			{math.MaxUint64, lanes.MessageCost + 1<<20},
 			{400_000, lanes.MessageCost + 1<<20},
 		} {

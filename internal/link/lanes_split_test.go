@@ -118,7 +118,7 @@ func splitUp(t *testing.T, f *lanesFraming, s segment, g *gathered, next func() 
 			s.buf.Free()
 			break
 		}
-		head, ok := f.Split(&s, credit)
+		head, ok := f.Split(&s, credit, 1)
 		if !ok {
 			var first lanes.Frame
 			parser := lanes.Parse(s.buf.B[lanes.PrefixSize:])

@@ -142,7 +142,7 @@ func (l *Link) Run() Cause {
 		breach lanes.Breach
 	)
 	switch {
-	case errors.As(err, &breach):
+	case errors.As(err, &breach) && l.writeErr.Load() == nil:
 		l.endBreach(err)
 	case errors.As(err, &bye):
 		l.end(Cause{Err: err, Side: trace.SideRemote, Reason: bye.reason, Received: true, tell: bye.reason != reasonNetworkError})
@@ -328,6 +328,9 @@ func (l *Link) tick() error {
 	l.send.relax()
 	tuneSocket(l.conn)
 	for _, lane := range l.lanes {
+		if lane.stalled(now) {
+			return fmt.Errorf("%s: less than %d bytes of a large message received in %v: %w", lane.cfg.Name, leastPerInterval, pingInterval, os.ErrDeadlineExceeded)
+		}
 		lane.slab.shrink()
 		lane.in.shrink()
 		lane.incoming.shrink()

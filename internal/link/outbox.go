@@ -32,6 +32,7 @@ type outbox struct {
 	blockedLarge int    // those of them whose message takes more than half the limit: smaller ones queue behind them
 	deficit      int    // bytes the lane may still send in its turn
 	queued       bool   // in sender.fresh or sender.ready
+	inTurn       bool   // its turn goes on with the next batch
 	starved      bool   // it has something to send, but no credit for it
 	granted      uint64 // credit from the start of the link on
 	spent        uint64 // credit that has been used
@@ -57,6 +58,9 @@ func (o *outbox) init(mu *sync.Mutex, cfg LaneConfig, shape *Shape) {
 func (o *outbox) fits(n int64) bool {
 	return (o.used == 0 || o.used+n <= o.limit) && (o.blockedLarge == 0 || o.large(n))
 }
+
+// leaveRound is for a lane that has nothing to send, or no credit for it.
+func (o *outbox) leaveRound() { o.deficit, o.inTurn, o.queued = 0, false, false }
 
 // nextSizeLocked is how many bytes the next segment will be, or on a link with credit at most about most of them.
 func (o *outbox) nextSizeLocked(most int) int {

@@ -32,7 +32,7 @@ type sender struct {
 	failed  func(error)     // called by the writer, without a lock, when a write has failed
 	pinged  func(time.Time) // called by the writer, without a lock, before a ping is handed to the socket
 	parted  func()          // called by the writer, without a lock, when the Disconnect has been handed to the socket
-	writers sync.WaitGroup  // at most one writer, which whoever ends the link waits for
+	writers sync.WaitGroup  // the writer, and one that waits beside one in place; whoever ends the link waits for them
 
 	// Counted by the writer, read by anybody.
 	bytesOut atomic.Uint64 // on the wire
@@ -205,9 +205,10 @@ func (s *sender) drop(lanes []*Lane) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.fresh, s.ready, s.starved = ring[*outbox]{}, ring[*outbox]{}, 0
+	s.owed.owed, s.owed.ping, s.owed.credits = 0, false, nil
 	for _, l := range lanes {
 		l.out.dropLocked()
-		l.out.starved = false
+		l.out.starved, l.out.due = false, 0
 	}
 }
 
@@ -216,8 +217,12 @@ func (s *sender) kill(lanes []*Lane) {
 	s.drop(lanes)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.dieLocked()
+}
+
+// dieLocked has nothing taken any more, and a writer that waits beside one in place end.
+func (s *sender) dieLocked() {
 	s.dead = true
-	s.leaving = s.waiting
 	s.wake.Signal()
 }
 
@@ -259,7 +264,8 @@ func (s *sender) writeBatch() bool {
 	s.failed(err)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.dead, s.running, s.inPlace = true, false, false
+	s.running, s.inPlace = false, false
+	s.dieLocked()
 	return false
 }
 
@@ -288,7 +294,8 @@ func (s *sender) takeLocked() bool {
 	if len(s.batch) == 0 && s.owed.bye && (s.starved == 0 || s.hopeless) {
 		s.say.bye, s.say.reason = true, s.owed.reason
 		s.batch = append(s.batch, s.framing.Control(&s.say))
-		s.owed.bye, s.dead = false, true
+		s.owed.bye = false
+		s.dieLocked()
 	}
 	return len(s.batch) > 0
 }
@@ -305,7 +312,7 @@ func (s *sender) stayLocked() bool {
 		return false
 	}
 	s.waiting = true
-	for (!s.running || s.inPlace) && !s.leaving && !(byeDue && s.hopeless) {
+	for (!s.running || s.inPlace) && !s.leaving && !s.dead && !(byeDue && s.hopeless) {
 		s.wake.Wait()
 	}
 	s.waiting, s.leaving = false, false

@@ -181,6 +181,8 @@ func (c *Conn) Detach() Session {
 	}
 	c.detached, c.opener, c.sealer = true, nil, nil
 	c.in, c.plain, c.out = input{}, nil, nil
+	clear(c.ephemeral[:])
+	c.packets = nil
 	return s
 }
 

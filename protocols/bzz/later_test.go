@@ -135,6 +135,13 @@ func TestBinsArePulledFromBeginToEndAndThenAsTheyGrow(t *testing.T) {
 			}
 		}
 		r.say(wire.PullName, wire.PullOffer{ID: 12345, Last: 1, Hashes: hashesOf(chunks[0])}) // nobody asked
+		if w := pull(r, wire.CodePullWanted, wire.ParsePullWanted); w.ID != 12345 || len(w.Want) != 0 {
+			t.Errorf("%+v", w)
+		}
+		time.Sleep(staleRanges*defaultSyncDelay + time.Second) // of the bubble: nothing comes for a long time
+		if again := pull(r, wire.CodeGetRange, wire.ParseGetRange); again.From != 13 || again.To != 0 {
+			t.Errorf("%+v", again)
+		}
 		r.alive(n)
 		if s := n.Stats(); s.Received != 9 {
 			t.Errorf("%+v", s)
@@ -169,7 +176,8 @@ func TestRangesAreOfferedOnceEach(t *testing.T) {
 			t.Errorf("%+v", m)
 		}
 		r.say(wire.PullName, wire.PullWanted{ID: 2})
-		r.say(wire.PullName, wire.GetRange{ID: 3, Stream: stream, From: 101, Batch: 64})
+		r.say(wire.PullName, wire.GetRange{ID: 9, Stream: stream, From: 101, Batch: 64})
+		r.say(wire.PullName, wire.GetRange{ID: 3, Stream: stream, From: 101, Batch: 64}) // instead
 		synctest.Wait()
 		put(t, n, chunks[100])
 		if m := pull(r, wire.CodePullOffer, wire.ParsePullOffer); m.ID != 3 || m.Last != 101 {
@@ -187,7 +195,7 @@ func TestPeersThatBreakTheRulesOfPullingAreDisconnected(t *testing.T) {
 	get := wire.GetRange{ID: 1, Stream: stream, From: 1, Batch: 64}
 	flood := make([]wire.Message, maxStreams+1)
 	for i := range flood {
-		flood[i] = wire.GetRange{ID: uint64(i), Stream: stream, From: 1, Batch: 64}
+		flood[i] = wire.GetRange{ID: uint64(i), Stream: wire.SyncBin(i), From: 1, Batch: 64}
 	}
 	for _, test := range []struct {
 		name     string

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"time"
 
 	"github.com/sennit-net/sennit/p2p"
 	"github.com/sennit-net/sennit/protocols/bzz/store"
@@ -145,15 +146,43 @@ func (s *session) nextRange(t *taken) error {
 		s.mu.Unlock()
 		return nil
 	}
-	t.id = uint64(rand.Uint32())
+	t.id, t.since = uint64(rand.Uint32()), time.Now()
 	s.pulled[t.id] = t
 	m := wire.GetRange{ID: t.id, Stream: t.stream, From: t.from, To: t.to, Batch: pullBatch}
 	s.mu.Unlock()
 	return s.stream.push(t.priority, m)
 }
 
-// handlePullOffer asks for the chunks of an offer that we do not have. An offer that was not asked for, or not any more,
-// means nothing.
+// A range without an end may wait for an offer for staleRanges times Config.SyncDelay, but at least minStale, before it is
+// asked for again. Swarm 0.5.8 at times forgets one that was asked for while its store was busy, and offers nothing of that
+// bin any more. To ask again within a few seconds is wrong: it lets chunks gather for 2 s before it makes an offer.
+const (
+	staleRanges = 20
+	minStale    = 30 * time.Second
+)
+
+// askStale asks again for what comes in where nothing has for a long time.
+func (s *session) askStale(now time.Time) error {
+	var stale []*taken
+	patience := max(staleRanges*s.node.cfg.SyncDelay, minStale)
+	s.mu.Lock()
+	for id, t := range s.pulled {
+		if t.to == 0 && now.Sub(t.since) > patience {
+			delete(s.pulled, id)
+			stale = append(stale, t)
+		}
+	}
+	s.mu.Unlock()
+	for _, t := range stale {
+		if err := s.nextRange(t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// handlePullOffer asks for the chunks of an offer that we do not have; of an offer that was not asked for, or not any more,
+// for none.
 func (s *session) handlePullOffer(payload []byte) error {
 	m, err := wire.ParsePullOffer(payload)
 	if err != nil {
@@ -163,14 +192,17 @@ func (s *session) handlePullOffer(payload []byte) error {
 	t := s.pulled[m.ID]
 	if t == nil {
 		s.mu.Unlock()
-		return nil
+		return s.stream.push(wire.PriorityMid, wire.PullWanted{ID: m.ID})
 	}
 	delete(s.pulled, m.ID) // it is answered once
 	if m.Last < t.from && len(m.Hashes) > 0 || m.Last == math.MaxUint64 {
 		s.mu.Unlock()
 		return fmt.Errorf("%w: %d to %d", errOfferRange, t.from, m.Last)
 	}
-	if t.from = max(t.from, m.Last+1); len(m.Hashes) == 0 && t.to != 0 {
+	switch {
+	case len(m.Hashes) > 0:
+		t.from = m.Last + 1
+	case t.to != 0:
 		t.from = t.to + 1 // there is nothing left
 	}
 	s.mu.Unlock()
@@ -232,6 +264,7 @@ func (s *session) handleGetRange(payload []byte) error {
 	case len(s.ranges) >= maxStreams:
 		err = errTooManyRanges
 	default:
+		s.supersedeLocked(v)
 		s.ranges[m.ID] = v
 	}
 	s.mu.Unlock()
@@ -246,12 +279,24 @@ func (s *session) handleGetRange(payload []byte) error {
 	return nil
 }
 
+// supersedeLocked ends a range without an end that waits for the same chunks as v, which was asked for later.
+func (s *session) supersedeLocked(v *served) {
+	for id, other := range s.ranges {
+		if v.stream.Live && other.stream == v.stream && other.offered == 0 {
+			other.cancel()
+			delete(s.ranges, id)
+		}
+	}
+}
+
 // offerRange makes one offer and sends what is wanted of it.
 func (s *session) offerRange(ctx context.Context, v *served, m wire.GetRange) error {
 	defer func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		delete(s.ranges, m.ID)
+		if s.ranges[m.ID] == v {
+			delete(s.ranges, m.ID)
+		}
 	}()
 	entries, err := s.collect(ctx, v, m.From, m.To)
 	if err != nil || ctx.Err() != nil {
@@ -262,7 +307,13 @@ func (s *session) offerRange(ctx context.Context, v *served, m wire.GetRange) er
 		offer.Hashes = append(offer.Hashes, e.Address[:]...)
 		offer.Last = e.ID
 	}
-	s.beginOffer(v, len(entries))
+	s.mu.Lock()
+	superseded := s.ranges[m.ID] != v
+	v.offered = len(entries)
+	s.mu.Unlock()
+	if superseded {
+		return nil
+	}
 	if err := s.stream.push(v.priority, offer); err != nil || len(entries) == 0 {
 		return err
 	}

@@ -27,6 +27,7 @@ type taken struct {
 	// Guarded by session.mu, in the later dialect, where there is nothing to hold back: the next batch has to be asked for.
 	id       uint64 // of the range that was asked for
 	from, to uint64 // what is left of the stream; a to of 0 leaves the end open
+	since    time.Time
 }
 
 // Errors that end a link.
@@ -224,7 +225,7 @@ func (s *session) goOn(t *taken) error {
 	return s.answerOffer(t, *held)
 }
 
-// checkBatches ends the links of peers that do not send what they have offered.
+// checkBatches ends the links of peers that do not send what they have offered, and asks those again that do not offer.
 func (n *Node) checkBatches(now time.Time) {
 	n.mu.Lock()
 	sessions := make([]*session, 0, len(n.sessions))
@@ -236,6 +237,7 @@ func (n *Node) checkBatches(now time.Time) {
 		if s.isLate(now) {
 			s.fail(errBatchTimeout)
 		}
+		s.failed(s.askStale(now))
 	}
 }
 

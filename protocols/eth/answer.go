@@ -154,22 +154,27 @@ func answerPooled(b Backend, hashes []common.Hash) []rlp.RawValue {
 	return answerPooledAs(b, hashes, func(raw rlp.RawValue) rlp.RawValue { return raw })
 }
 
-// answerPooled72 is the same from version 72 on, where blob transactions go without their blobs.
+// answerPooled72 is the same from version 72 on, where blob transactions go without their blobs. Those that cannot, because
+// their sidecar has no proofs of cells, count as unknown: whoever sends blobs there is disconnected.
 func answerPooled72(b Backend, hashes []common.Hash) []rlp.RawValue {
 	return answerPooledAs(b, hashes, func(raw rlp.RawValue) rlp.RawValue {
 		tx, err := ReadTransaction(raw)
 		if err != nil {
-			return raw
+			return nil
 		}
-		tx = tx.WithoutBlobs()
-		return tx.Raw
+		short, _ := tx.shorten()
+		return short.Raw
 	})
 }
 
 func answerPooledAs(b Backend, hashes []common.Hash, form func(rlp.RawValue) rlp.RawValue) []rlp.RawValue {
 	var a answer
 	for _, hash := range hashes[:min(len(hashes), MaxPooled)] {
-		if raw := b.PooledTransaction(hash); raw != nil && !a.add(form(raw)) {
+		raw := b.PooledTransaction(hash)
+		if raw == nil {
+			continue
+		}
+		if raw = form(raw); raw != nil && !a.add(raw) {
 			break
 		}
 	}

@@ -181,8 +181,8 @@ func (p *Peer) heardOfBlocks(blocks []BlockInfo, at time.Time) {
 // heardBlock takes note of a block that came in full.
 func (p *Peer) heardBlock(m *NewBlock, at time.Time) error {
 	header, err := m.Header()
-	if err == nil && (header.Number == nil || !header.Number.IsUint64()) {
-		err = fmt.Errorf("block number %v", header.Number)
+	if err == nil {
+		err = header.SanityCheck() // of all that may be long
 	}
 	if err != nil {
 		return &DecodeError{p.version, CodeNewBlock, err}

@@ -72,7 +72,7 @@ type PeerLeft struct {
 func (e *TransactionsSeen) size() int { return eventSize + 64*len(e.Txs) }
 func (e *BlocksSeen) size() int {
 	if e.Header != nil {
-		return eventSize + 1024 + 64*len(e.Blocks)
+		return eventSize + 1024 + len(e.Header.Extra) + 64*len(e.Blocks)
 	}
 	return eventSize + 64*len(e.Blocks)
 }
@@ -109,7 +109,8 @@ type Subscription struct {
 }
 
 // Subscribe returns a subscription of what peers say from now on. bytes is how much may wait for the subscriber; 0 means
-// [DefaultEventBytes]. It must be closed.
+// [DefaultEventBytes]. An event that is larger waits alone: one for the largest announcement takes about 20 MB. The
+// subscription must be closed.
 //
 // While there is a subscription the handler remembers who was the first to name a transaction or block, for the last 32768
 // to 65536 of them (about 8 MB).

@@ -55,27 +55,37 @@ func (w *wants) stop() []TxInfo {
 // fetching are the transactions that some peer has been asked for. Safe for concurrent use.
 type fetching struct {
 	mu sync.Mutex
-	m  map[common.Hash]struct{}
+	m  map[common.Hash]claim
 }
 
-// claim reports whether nobody has been asked for a transaction, and notes that somebody is now.
-func (f *fetching) claim(hash common.Hash) bool {
+// claim says who has been asked for a transaction, and when others may be. It ends with that moment even if the peer's own
+// goroutine cannot say so, because it waits for the remote to read.
+type claim struct {
+	by    *Peer
+	until time.Time
+}
+
+// claim reports whether nobody has been asked for a transaction, and notes that a peer is now.
+func (f *fetching) claim(hash common.Hash, by *Peer, now time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if _, claimed := f.m[hash]; claimed {
+	if c, claimed := f.m[hash]; claimed && now.Before(c.until) {
 		return false
 	}
 	if f.m == nil {
-		f.m = make(map[common.Hash]struct{})
+		f.m = make(map[common.Hash]claim)
 	}
-	f.m[hash] = struct{}{}
+	f.m[hash] = claim{by, now.Add(fetchTimeout)}
 	return true
 }
 
-func (f *fetching) release(infos []TxInfo) {
+// release ends the claims of a peer.
+func (f *fetching) release(infos []TxInfo, by *Peer) {
 	f.mu.Lock()
 	for i := range infos {
-		delete(f.m, infos[i].Hash)
+		if f.m[infos[i].Hash].by == by {
+			delete(f.m, infos[i].Hash)
+		}
 	}
 	f.mu.Unlock()
 }
@@ -121,7 +131,7 @@ func (p *Peer) fetch(now time.Time) time.Duration {
 	for _, w := range due {
 		switch {
 		case p.h.cfg.Pool.Has(w.Hash):
-		case p.h.fetching.claim(w.Hash):
+		case p.h.fetching.claim(w.Hash, p, now):
 			r.infos = append(r.infos, w.TxInfo)
 		default:
 			later = append(later, want{w.TxInfo, now.Add(wantDelay)}) // until it has come, or its turn
@@ -158,7 +168,7 @@ func (p *Peer) fetchOverLocked(r *round, now time.Time) time.Duration {
 		return wait
 	}
 	r.over = true
-	p.h.fetching.release(r.infos)
+	p.h.fetching.release(r.infos, p)
 	return time.Hour
 }
 
@@ -194,7 +204,7 @@ func (p *Peer) endRound(r *round) {
 	r.over = true
 	p.mu.Unlock()
 	if !over {
-		p.h.fetching.release(r.infos)
+		p.h.fetching.release(r.infos, p)
 	}
 	signal(p.wake)
 }

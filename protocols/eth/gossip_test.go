@@ -80,6 +80,7 @@ func TestAnnouncedTransactionsAreFetchedAfterAMomentFromOneAnnouncerAtATime(t *t
 		synctest.Wait()
 		begin := time.Now()
 		a.send(&Announcement{Txs: []TxInfo{tx.TxInfo, never}})
+		time.Sleep(time.Millisecond) // of the bubble: a's turn comes first
 		b.send(&Announcement{Txs: []TxInfo{tx.TxInfo, never}})
 		q := expect[*GetByHash](a)
 		if took := time.Since(begin); took != wantDelay || len(q.Hashes) != 2 || q.Hashes[0] != tx.Hash {
@@ -90,6 +91,30 @@ func TestAnnouncedTransactionsAreFetchedAfterAMomentFromOneAnnouncerAtATime(t *t
 			t.Errorf("after %v: %+v", took, q)
 		}
 		b.send(&Items{For: CodePooledTransactions, ID: q.ID, Items: []rlp.RawValue{tx.Raw}})
+		synctest.Wait()
+		if !chain.Has(tx.Hash) {
+			t.Error("the transaction has not come")
+		}
+		h.Close()
+	})
+}
+
+func TestAnAnnouncerThatDoesNotReadDoesNotKeepOthersFromBeingAsked(t *testing.T) {
+	chain := newMemChain(t, 3)
+	tx := mustTx(t, testTx(1, 0))
+	synctest.Test(t, func(t *testing.T) {
+		h := newHandler(t, Config{Backend: chain, Pool: chain})
+		a := dialFar(t, h, 69, 1).shake(chain)
+		b := dialFar(t, h, 69, 2).shake(chain)
+		synctest.Wait()
+		begin := time.Now()
+		a.send(&Announcement{Txs: []TxInfo{tx.TxInfo}}) // and does not read the request
+		time.Sleep(time.Millisecond)
+		b.send(&Announcement{Txs: []TxInfo{tx.TxInfo}})
+		pooled(b, tx)
+		if took := time.Since(begin); took < wantDelay+fetchTimeout || took > wantDelay+fetchTimeout+time.Second {
+			t.Errorf("the other was asked after %v", took)
+		}
 		synctest.Wait()
 		if !chain.Has(tx.Hash) {
 			t.Error("the transaction has not come")

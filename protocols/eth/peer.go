@@ -156,7 +156,7 @@ func (p *Peer) end(err error) error {
 	for _, a := range left {
 		a.deliver(nil, ErrGone)
 	}
-	p.h.fetching.release(claimed)
+	p.h.fetching.release(claimed, p)
 	var broken *DecodeError
 	if errors.As(err, &broken) || errors.Is(err, ErrBadAnswer) || errors.Is(err, errUnsolicited) {
 		p.h.counters.breaches.Add(1)

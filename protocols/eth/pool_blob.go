@@ -91,18 +91,24 @@ func (t *Transaction) CheckSidecar(version uint) error {
 // WithoutBlobs is a blob transaction as it crosses the link from version 72 on (EIP-8070): with commitments and proofs, but
 // without blobs. Other transactions, and those without a sidecar of version 1, it returns as they are.
 func (t *Transaction) WithoutBlobs() Transaction {
-	if t.Type != types.BlobTxType {
-		return *t
-	}
-	tx, err := t.Decode()
-	if err != nil || tx.BlobTxSidecar() == nil || tx.BlobTxSidecar().Version != types.BlobSidecarVersion1 {
-		return *t
-	}
-	short, err := withBlobs(tx, nil)
-	if err != nil {
+	short, ok := t.shorten()
+	if !ok {
 		return *t
 	}
 	return short
+}
+
+// shorten is WithoutBlobs, and whether there is such a form: for a blob transaction it takes a sidecar of version 1.
+func (t *Transaction) shorten() (Transaction, bool) {
+	if t.Type != types.BlobTxType {
+		return *t, true
+	}
+	tx, err := t.Decode()
+	if err != nil || tx.BlobTxSidecar() == nil || tx.BlobTxSidecar().Version != types.BlobSidecarVersion1 {
+		return Transaction{}, false
+	}
+	short, err := withBlobs(tx, nil)
+	return short, err == nil
 }
 
 // withBlobs is a blob transaction with other blobs in its sidecar.

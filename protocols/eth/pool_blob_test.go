@@ -236,4 +236,9 @@ func TestCellsAreAnsweredByTheRules(t *testing.T) {
 	if got, want := answerPooled72(c, list(1, 2)), two.WithoutBlobs(); !bytes.Equal(got[0], plain.Raw) || !bytes.Equal(got[1], want.Raw) {
 		t.Error("version 72 has blobs")
 	}
+	v0 := blobTx(t, key, 9, 10, types.BlobSidecarVersion0, 1)
+	c.pooled[common.Hash{5}] = v0.Raw
+	if got := answerPooled72(c, list(5, 1)); len(got) != 1 || !bytes.Equal(got[0], plain.Raw) {
+		t.Errorf("%d transactions, want the one without blobs: one of version 0 cannot go without them", len(got))
+	}
 }

@@ -1,11 +1,13 @@
 package eth
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"hash/maphash"
 	"math"
 	"slices"
+	"sync"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
@@ -42,13 +44,21 @@ func (h *Handler) relay(txs []Transaction, from *Peer) {
 		rest := h.strangers(peers, from, tx.Hash)
 		if tx.Type != types.BlobTxType && tx.Size <= maxDirect {
 			n := min(direct, len(rest))
+			if n > 0 {
+				tx.Raw = bytes.Clone(tx.Raw) // not the whole message that it came in: only this is charged to the queues
+			}
 			for _, p := range rest[:n] {
 				p.give(tx)
 			}
 			rest = rest[n:]
 		}
+		short := sync.OnceValue(func() TxInfo { return tx.infoFor(72) }) // which decodes and encodes all blobs
 		for _, p := range rest {
-			infos[p] = append(infos[p], tx.infoFor(p.version))
+			info := tx.TxInfo
+			if p.version >= 72 {
+				info = short()
+			}
+			infos[p] = append(infos[p], info)
 		}
 	}
 	for p, list := range infos {

@@ -38,7 +38,7 @@ func Run(ctx context.Context, w io.Writer, o Options, stacks ...Stack) error {
 		errs     []error
 	)
 	for _, stack := range stacks {
-		policy := "no policy to decide anything"
+		policy := "nothing to set"
 		if stack.Policies {
 			policy = "policy of its inbox: " + o.Policy.String()
 		}
