@@ -11,8 +11,6 @@ import (
 	"strings"
 	"testing"
 
-	bolt "go.etcd.io/bbolt"
-
 	"github.com/sennit-net/sennit/protocols/bzz/chunk"
 )
 
@@ -197,27 +195,6 @@ func TestDamagedChunksAreNotServedAndLeave(t *testing.T) {
 	}
 	mustSync(t, s)
 	want(t, s, 40, func(int) bool { return true })
-}
-
-func TestAnIndexWithABinThatThereIsNotIsRefused(t *testing.T) {
-	dir := t.TempDir()
-	if err := mustOpen(t, dir, Options{}).Close(); err != nil {
-		t.Fatal(err)
-	}
-	db, err := bolt.Open(filepath.Join(dir, "index"), 0o600, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = db.Update(func(tx *bolt.Tx) error { return tx.Bucket(bucketCursors).Put([]byte{Bins}, useKey(1)) })
-	if err := errors.Join(err, db.Close()); err != nil {
-		t.Fatal(err)
-	}
-	if s, err := Open(dir, Options{}); err == nil || !strings.Contains(err.Error(), "cursor of bin 17") {
-		if err == nil {
-			s.Close()
-		}
-		t.Errorf("got %v", err)
-	}
 }
 
 func TestADamagedIndexIsAnErrorAndNoPanic(t *testing.T) {

@@ -200,9 +200,6 @@ func (x *index) load(claim func(slot uint32) error) (s state, err error) {
 			if len(k) != 1 || len(v) != 8 {
 				return fmt.Errorf("cursor of %d and %d bytes", len(k), len(v))
 			}
-			if int(k[0]) >= Bins {
-				return fmt.Errorf("cursor of bin %d, there are %d", k[0], Bins)
-			}
 			s.cursors[k[0]] = binary.BigEndian.Uint64(v)
 			return nil
 		})
