@@ -162,7 +162,7 @@ func TestWhisperStaysConnected(t *testing.T) {
 			us.connect(t, them, true)
 			sub := us.listen(t, shh.Filter{SymKey: us.symKey, Topics: []shh.Topic{whisperTopic}})
 			for i, began := 0, time.Now(); time.Since(began) < 20*time.Second; i++ {
-				us.post(t, shh.Outgoing{Payload: fmt.Appendf(nil, "ours %d", i), TTL: 2 * time.Second, Work: shh.DefaultMinWork, Rules: g.rule})
+				us.post(t, shh.Outgoing{Payload: fmt.Appendf(nil, "ours %d", i), TTL: 8 * time.Second, Work: shh.DefaultMinWork, Rules: g.rule})
 				them.Say("sym theirs %d", i)
 				them.Await(fmt.Sprintf(`payload="ours %d"`, i), patience)
 				hear(t, sub, fmt.Sprintf("theirs %d", i))

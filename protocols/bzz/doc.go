@@ -1,7 +1,7 @@
 // Package bzz is a Swarm node as of version 0.3.15, which go-ethereum 1.8.27 shipped: the protocols bzz/8, hive/8 and
-// stream/8 over package p2p. It finds its neighbours, asks them for chunks, hands on what it is asked for, and keeps the
-// chunks near its own address the same as those of its neighbours. It is written from a fact sheet whose sections the
-// comments name.
+// stream/8 over package p2p. With peers of Swarm 0.5 it speaks bzz/14, hive/11, bzz-stream/8 and bzz-retrieve/2 ([Later]). It
+// finds its neighbours, asks them for chunks, hands on what it is asked for, and keeps the chunks near its own address the
+// same as those of its neighbours. It is written from a fact sheet whose sections the comments name.
 //
 // A [Node] is one node. Its protocols go into a server's configuration, and once that runs, [Node.Start] lets it work:
 //
@@ -15,7 +15,7 @@
 //
 // # What runs
 //
-// The three protocols of a link share a session. Each has the goroutine that package p2p gives it, which reads and handles
+// The protocols of a link share a session. Each has the goroutine that package p2p gives it, which reads and handles
 // one message after the other; hive and stream begin when bzz has shaken hands, and have a second goroutine that writes
 // what is queued for them, so that no handler ever waits for a remote node to read. A stream of chunks that is offered to
 // the remote node has a goroutine as well. A node has two more: one looks for peers and decides what is synced with whom,
@@ -27,9 +27,11 @@
 //	stream ReadMsg -> handle -> store, searches, batches <+
 //	          ^ sender <- offers, requests, chunks (read from the store when their turn comes)
 //
+// In the later dialect bzz-stream and bzz-retrieve share the work of stream, each with a sender of its own.
+//
 // # What is bounded
 //
-// What is queued for a peer has at most [Config.SendQueue] bytes for stream and a quarter of it for hive; a peer that lets
-// more pile up is disconnected. Chunks that wait to be sent are in the queue by their addresses only. The rest is counted in
-// [Limits].
+// What is queued for a peer has at most [Config.SendQueue] bytes for stream, as much for bzz-retrieve, and a quarter of it
+// for hive; a peer that lets more pile up is disconnected. Chunks that wait to be sent are in the queue by their addresses
+// only. The rest is in docs/limits.md.
 package bzz

@@ -8,6 +8,7 @@ import (
 	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/sennit-net/sennit/p2p"
 	"github.com/sennit-net/sennit/protocols/bzz/chunk"
 	"github.com/sennit-net/sennit/protocols/bzz/store"
 	"github.com/sennit-net/sennit/protocols/bzz/wire"
@@ -72,6 +73,18 @@ func TestHandshakesOfOtherNetworksAreRefused(t *testing.T) {
 			r.sayBytes(wire.BzzName, 0, wire.Append(nil, test.m))
 			r.end(test.want)
 		})
+	}
+}
+
+func TestANodeThatWasStoppedShakesNoHands(t *testing.T) {
+	n := newNode(t, nil)
+	n.Stop()
+	for i := range 20 {
+		r := linkWith(t, n, near(0, byte(i)), []p2p.Cap{{Name: wire.BzzName, Version: wire.Version}})
+		r.end("EOF")
+		if len(r.rest()) > 0 {
+			t.Error("it sends a handshake")
+		}
 	}
 }
 

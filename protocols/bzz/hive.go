@@ -111,8 +111,8 @@ func (n *Node) tellDepthLocked() (letters []letter) {
 	return letters
 }
 
-// tellLocked tells the peers other than s of addresses that s has brought, if they speak its dialect: each of those that are as near to it as its own depth asks for, or
-// nearer to us than it is, and none twice.
+// tellLocked tells the peers other than s of addresses that s has brought, if they speak its dialect: each of those that are
+// as near to it as its own depth asks for, or nearer to us than it is, and none twice.
 func (n *Node) tellLocked(s *session, addrs []wire.PeerAddr) (letters []letter) {
 	for _, x := range n.neighbour {
 		if x == s || x.later != s.later {

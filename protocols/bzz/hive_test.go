@@ -177,7 +177,7 @@ func TestAnAddressOfHivesDoesNotEndALinkOfOtherProtocols(t *testing.T) {
 					t.Error("the link of another protocol is ended")
 				}
 				server.other.Store(nil)
-				time.Sleep(2 * dialPatience)
+				time.Sleep(20 * dialPatience) // it is suggested again less and less often
 				if len(server.removed) == 0 {
 					t.Error("it is not given up when it has gone")
 				}

@@ -180,6 +180,8 @@ func (s *session) shakeHands(rw p2p.MsgReadWriter) error {
 	select {
 	case <-s.node.started:
 	case <-s.ctx.Done():
+	}
+	if s.ctx.Err() != nil { // whether or not the node was started before
 		return io.EOF
 	}
 	ours := s.node.handshake(s.later)

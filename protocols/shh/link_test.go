@@ -3,6 +3,7 @@ package shh
 import (
 	"context"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -119,7 +120,7 @@ func TestABreachCostsTheOtherProtocolsOfTheLinkNothing(t *testing.T) {
 	alone.AddPeer(startServer(t, "bad", bad).Self())
 	for e := range events {
 		if e.Type == p2p.PeerEventTypeDrop {
-			if e.Error != "malformed status: version: value size exceeds available input length" && e.Error == "" {
+			if !strings.Contains(e.Error, "malformed status") {
 				t.Errorf("the link ends with %q", e.Error)
 			}
 			break
@@ -187,7 +188,7 @@ func TestMessagesGoThroughANodeInTheMiddle(t *testing.T) {
 	servers[2].AddPeer(servers[1].Self())
 	until(t, "both sessions", func() bool { return len(nodes[1].Peers()) == 2 })
 	sub := subscribe(t, nodes[2], Filter{SymKey: key, Topics: []Topic{topic}, MinWork: DefaultMinWork})
-	e, err := nodes[0].Post(t.Context(), Outgoing{SymKey: key, Topic: topic, Payload: make([]byte, 100_000), TTL: 2 * time.Second})
+	e, err := nodes[0].Post(t.Context(), Outgoing{SymKey: key, Topic: topic, Payload: make([]byte, 20_000), TTL: 10 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,7 +198,7 @@ func TestMessagesGoThroughANodeInTheMiddle(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m.Hash != e.Hash() || len(m.Payload) != 100_000 {
+	if m.Hash != e.Hash() || len(m.Payload) != 20_000 {
 		t.Errorf("%d bytes of %v", len(m.Payload), m.Hash)
 	}
 	if n := nodes[0].Holders(e.Hash()); n != 1 {

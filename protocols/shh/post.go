@@ -140,8 +140,8 @@ func (w *Whisper) usualWork() float64 {
 	return work
 }
 
-// rulesOfPeers returns the rules that an envelope has to satisfy for all peers to accept it. Without peers nobody knows who will
-// come, so that is both; if all accept either, the newer one.
+// rulesOfPeers returns the rules that an envelope has to satisfy for all peers to accept it. Without peers nobody knows who
+// will come, so that is both; if all accept either, the newer one.
 func (w *Whisper) rulesOfPeers() Rules {
 	sessions := *w.sessions.Load()
 	if len(sessions) == 0 {

@@ -15,9 +15,8 @@ import (
 	"github.com/sennit-net/sennit/protocols/bzz/chunk"
 )
 
-// Bins is how many bins there are: those that nodes sync. The last one takes every chunk that shares as many leading bits or
-// more.
-const Bins = 17
+// Bins is how many bins there are. The last one takes every chunk that shares as many leading bits or more.
+const Bins = 256
 
 // DefaultCapacity is how much a store holds unless told otherwise, in bytes: 5 GiB.
 const DefaultCapacity = 5 << 30

@@ -76,8 +76,9 @@ type pendingChunk struct {
 	use uint64 // guarded by Store.mu
 }
 
-// Open opens the store in dir, which is made if it does not exist. It fails with [ErrInUse] if another
-// process has it open, and if it belongs to another base address. Opening reads the whole index, some 400 bytes for each chunk. The caller closes the store.
+// Open opens the store in dir, which is made if it does not exist. It fails with [ErrInUse] if another process has it open,
+// and if it belongs to another base address. Opening reads the whole index, some 400 bytes for each chunk. The caller closes
+// the store.
 func Open(dir string, opts Options) (*Store, error) {
 	s, err := open(dir, opts)
 	if err != nil {

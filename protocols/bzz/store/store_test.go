@@ -217,7 +217,7 @@ func TestBinsKeepTheOrderOfArrival(t *testing.T) {
 		if got, err := s.Range(0, 5, 7, 100); err != nil || len(got) != 3 {
 			t.Fatalf("with an end: %v, %v", got, err)
 		}
-		if got, err := s.Range(16, 0, 100, 100); err != nil || len(got) != 0 || s.Cursor(200) != 0 {
+		if got, err := s.Range(200, 0, 100, 100); err != nil || len(got) != 0 || s.Cursor(200) != 0 {
 			t.Fatalf("an empty bin: %v, %v", got, err)
 		}
 		for _, bin := range []int{-1, Bins} {

@@ -1,6 +1,6 @@
 // Package wire is the bytes of the Swarm protocols bzz/8, hive/8 and stream/8, as go-ethereum 1.8.19 to 1.8.27 speak them
-// (bzz fact sheet, sections 2 to 5), and of what Swarm 0.5 made of them (section 9, and later.go). It takes and gives slices and knows no link, no store and no rule about who may say
-// what when.
+// (bzz fact sheet, sections 2 to 5), and of what Swarm 0.5 made of them (section 9, and later.go). It takes and gives slices
+// and knows no link, no store and no rule about who may say what when.
 //
 // Every message of the former is wrapped: what a link carries is the RLP of
 //

@@ -37,7 +37,7 @@ func newBzz(c *config.Config, logger log.Logger) (service, error) {
 	overlay := bzz.OverlayOf(&key.PublicKey)
 	chunks, err := store.Open(dir, store.Options{Base: overlay, Capacity: c.Bzz.Capacity})
 	if err != nil {
-		return nil, fmt.Errorf("bzz: chunks in %s: %w", dir, err)
+		return nil, fmt.Errorf("bzz: %w", err)
 	}
 	settings := c.Bzz.Settings()
 	settings.Overlay, settings.Store, settings.NoDial, settings.Logger = overlay, chunks, c.P2P.NoDial, logger

@@ -1,6 +1,8 @@
 package node
 
 import (
+	"net"
+	"strings"
 	"sync"
 	"testing"
 
@@ -51,6 +53,24 @@ func swarmClient(t *testing.T, s *swarm) *rpc.Client {
 	client := rpc.DialInProc(server)
 	t.Cleanup(client.Close)
 	return client
+}
+
+func TestANodeThatCannotStartClosesItsStore(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	c := quiet(t)
+	c.Node.DataDir, c.RPC.NoIPC, c.Bzz.Enabled, c.P2P.ListenAddr = t.TempDir(), true, true, taken.Addr().String()
+	n, err := New(c, log.NewLogger(log.DiscardHandler()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Start(); err == nil || !strings.Contains(err.Error(), "--listen") {
+		t.Errorf("on a port of another: %v", err)
+	}
+	startSwarm(t, c.Node.DataDir)
 }
 
 func TestChunksGoFromNodeToNodeByTheEndpointAndStayOnDisk(t *testing.T) {

@@ -72,6 +72,7 @@ func (n *Node) Start() error {
 	cfg.Recorder = n.events
 	n.server = &p2p.Server{Config: cfg}
 	if err := n.server.Start(); err != nil {
+		stopServices(services)
 		n.events.close()
 		return explainStart(err, &cfg)
 	}
@@ -85,11 +86,11 @@ func (n *Node) Start() error {
 	return nil
 }
 
-// startServices starts all of the services or, if one fails, none.
+// startServices starts all of the services or, if one fails, stops them all.
 func (n *Node) startServices(services []service) error {
-	for i, s := range services {
+	for _, s := range services {
 		if err := s.Start(n.server); err != nil {
-			stopServices(services[:i])
+			stopServices(services)
 			return err
 		}
 	}

@@ -61,4 +61,8 @@ func (e *endpoint) Start(server *p2p.Server) error {
 // protocolNamespaces are the namespaces that there may be or not be.
 var protocolNamespaces = []string{"eth", "shh", "bzz"}
 
-func (e *endpoint) Stop() { e.serving.Close() }
+func (e *endpoint) Stop() {
+	if e.serving != nil {
+		e.serving.Close()
+	}
+}

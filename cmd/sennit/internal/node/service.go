@@ -16,8 +16,8 @@ type service interface {
 	// Start runs after the server has started.
 	Start(*p2p.Server) error
 
-	// Stop runs before the server is stopped if Start has succeeded, and waits for the service's goroutines but for those
-	// of its protocols, which the server waits for.
+	// Stop runs before the server is stopped, or without one if Start has failed or never ran. It closes what was opened
+	// and waits for the service's goroutines but for those of its protocols, which the server waits for.
 	Stop()
 
 	// APIs are its methods of the JSON-RPC endpoint.
@@ -33,6 +33,7 @@ func makeServices(c *config.Config, logger log.Logger) ([]service, error) {
 	for _, f := range makers {
 		s, err := f(c, logger)
 		if err != nil {
+			stopServices(list)
 			return nil, err
 		}
 		if s != nil {
