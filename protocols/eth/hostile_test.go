@@ -271,3 +271,20 @@ func TestWhoDeliversABlobTransactionThatIsWrongIsToldWhatItIs(t *testing.T) {
 		})
 	}
 }
+
+func TestEventsOfTheLargestMessageStayWithinWhatMayWait(t *testing.T) {
+	const limit = 1 << 20
+	h := newHandler(t, Config{Backend: NewObserver(mainnet)})
+	sub := h.Subscribe(limit)
+	p := deaf(t, h, 71)
+	h.feed.sendTxs(p, time.Now(), false, make([]TxInfo, 200_000))
+	h.feed.sendBlocks(p, time.Now(), make([]BlockInfo, 200_000), nil, nil)
+	if sub.bytes > limit || sub.bytes < limit/2 || sub.Lost() == 0 {
+		t.Errorf("%d bytes of events wait, the limit is %d; %d are lost", sub.bytes, limit, sub.Lost())
+	}
+	for e, ok := sub.take(); ok; e, ok = sub.take() {
+		if e.size() > 300<<10 {
+			t.Errorf("an event takes %d bytes", e.size())
+		}
+	}
+}
