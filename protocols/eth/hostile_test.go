@@ -288,3 +288,24 @@ func TestEventsOfTheLargestMessageStayWithinWhatMayWait(t *testing.T) {
 		}
 	}
 }
+
+func TestAMadeUpHeadIsForgottenWhenTheChainGoesOn(t *testing.T) {
+	o := NewObserver(mainnet)
+	now := uint64(time.Now().Unix())
+	h := newHandler(t, Config{Backend: o})
+	o.Heard(&types.Header{Number: new(big.Int).SetUint64(1 << 63), Time: now, Difficulty: big.NewInt(0)})
+	if best := o.Best(); best.Number != 1<<63 {
+		t.Fatalf("%+v", best)
+	}
+	p := deaf(t, h, 69)
+	real := &types.Header{Number: big.NewInt(24_000_000), Time: now + 1, Difficulty: big.NewInt(0)}
+	p.setHead(PeerHead{Hash: real.Hash(), Number: real.Number.Uint64()}, true)
+	a := p.asked.take(69, CodeBlockHeaders, 1)
+	if a == nil {
+		t.Fatal("nobody asks for a head with a smaller number")
+	}
+	a.deliver(&Items{For: CodeBlockHeaders, ID: 1, Items: []rlp.RawValue{encode(t, real)}}, nil)
+	if best := o.Best(); best.Hash != real.Hash() || best.Number != 24_000_000 {
+		t.Errorf("%+v", best)
+	}
+}
