@@ -309,3 +309,29 @@ func TestAMadeUpHeadIsForgottenWhenTheChainGoesOn(t *testing.T) {
 		t.Errorf("%+v", best)
 	}
 }
+
+func TestCellsAreComputedForAFewPeersAtATime(t *testing.T) {
+	chain := newMemChain(t, 1)
+	synctest.Test(t, func(t *testing.T) {
+		h := newHandler(t, Config{Backend: chain})
+		a := dialFar(t, h, 72, 1).shake(chain)
+		b := dialFar(t, h, 72, 2).shake(chain)
+		for range cap(h.computing) {
+			h.computing <- struct{}{}
+		}
+		begin := time.Now()
+		time.AfterFunc(time.Second, func() { <-h.computing })
+		a.send(&GetCells{ID: 7, Query: CellsQuery{Hashes: []common.Hash{one}, Mask: CellMask{1}}})
+		b.send(&GetBlockHeaders{ID: 8, Query: HeadersQuery{Amount: 1}})
+		if m := expect[*Items](b); m.ID != 8 || time.Since(begin) != 0 {
+			t.Errorf("headers after %v", time.Since(begin))
+		}
+		if m := expect[*Cells](a); m.ID != 7 || time.Since(begin) != time.Second || len(h.computing) != cap(h.computing)-1 {
+			t.Errorf("cells after %v, %d places of %d are taken", time.Since(begin), len(h.computing), cap(h.computing))
+		}
+		h.computing <- struct{}{} // one that goes while it waits does not come back for an answer
+		a.send(&GetCells{ID: 9})
+		synctest.Wait()
+		h.Close()
+	})
+}

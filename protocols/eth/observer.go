@@ -134,8 +134,9 @@ func (p *Peer) follow(head PeerHead) {
 
 // learnNumber notes the number of the peer's head, if only its hash was known until now.
 func (p *Peer) learnNumber(header *types.Header) {
+	hash := header.Hash()
 	p.mu.Lock()
-	known := p.head.Number > 0 || p.head.Hash != header.Hash()
+	known := p.head.Number > 0 || p.head.Hash != hash
 	if !known {
 		p.head.Number = header.Number.Uint64()
 	}
