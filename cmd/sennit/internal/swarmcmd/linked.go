@@ -81,7 +81,7 @@ func (d *linked) start(ctx context.Context, c *config.Config, purpose Purpose, s
 		return err
 	}
 	settings := bzz.Config{
-		Overlay: bzz.OverlayOf(&key.PublicKey), NetworkID: c.Bzz.NetworkID, Dialects: speak,
+		Overlay: bzz.OverlayOf(&key.PublicKey), NetworkID: c.Bzz.NetworkID, LaterNetworkID: c.Bzz.LaterNetworkID, Dialects: speak,
 		Store: d.local.Store, NoDial: true, SyncDelay: syncDelay, Logger: log.NewLogger(log.DiscardHandler()),
 	}
 	if purpose == ToPut {
