@@ -9,7 +9,7 @@ import (
 )
 
 // patience is how long a test waits for something that happens at once on an idle machine.
-const patience = 60 * time.Second
+const patience = 120 * time.Second
 
 // pairing is who dials whom.
 type pairing struct{ dialer, listener stack.Stack }
