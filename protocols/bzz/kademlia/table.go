@@ -23,8 +23,8 @@ const (
 	// MinBinSize is how many peers a bin outside of the neighbourhood wants.
 	MinBinSize = 2
 
-	// MaxKnown is how many addresses each bin remembers. With the longest underlay addresses a full table takes
-	// about 1.5 MB.
+	// MaxKnown is how many addresses each bin remembers. With the longest underlay addresses and capabilities a full table
+	// takes about 2 MB.
 	MaxKnown = 128
 
 	// RetryInterval is how long a node that did not connect is left alone; it doubles with each attempt.
