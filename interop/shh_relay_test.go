@@ -21,8 +21,9 @@ func TestWhisperRelaysBetweenTheGenerations(t *testing.T) {
 	for _, rules := range []shh.Rules{shh.Rule18, shh.Rule19} {
 		us.post(t, shh.Outgoing{Payload: fmt.Appendf(nil, "sealed by %v", rules), Rules: rules})
 	}
-	// Sealed as the peers need it: by both rules, which takes some seconds at most with a small TTL.
-	e := us.post(t, shh.Outgoing{Payload: []byte("for both"), TTL: 20 * time.Second, WorkTime: patience})
+	// Sealed as the peers need it: by both rules, which takes some seconds with a small TTL. This is the longest for which 11
+	// bits by each are enough, so that a machine that is busy elsewhere is done before the message has expired.
+	e := us.post(t, shh.Outgoing{Payload: []byte("for both"), TTL: 33 * time.Second, WorkTime: patience})
 	if by := e.Work().Reaching(shh.DefaultMinWork); by != shh.BothRules {
 		t.Errorf("the envelope for both is good by %v: %+v", by, e.Work())
 	}

@@ -124,6 +124,9 @@ const (
 	tellBurst     = 256
 )
 
+// SyncedBins is how many bins of a store nodes sync: the first ones.
+const SyncedBins = maxBin + 1
+
 // Times of the protocols.
 const (
 	handshakeTimeout = 3 * time.Second

@@ -32,6 +32,6 @@
 // # What is bounded
 //
 // What is queued for a peer has at most [Config.SendQueue] bytes for stream, as much for bzz-retrieve, and a quarter of it
-// for hive; a peer that lets more pile up is disconnected. Chunks that wait to be sent are in the queue by their addresses
+// for hive; a peer that lets more pile up is disconnected, or not told what others have to tell. Chunks that wait to be sent are in the queue by their addresses
 // only. The rest is in docs/limits.md.
 package bzz

@@ -19,9 +19,13 @@ type letter struct {
 	m  wire.Message
 }
 
+// post queues letters. One that is for a peer with too much in its queue is dropped: what others have to tell is no reason to
+// part from it, and a link that is slow would be lost to whoever tells much.
 func post(letters []letter) {
 	for _, l := range letters {
-		l.to.failed(l.to.hive.push(wire.PriorityLow, l.m))
+		if l.to.hive.push(wire.PriorityLow, l.m) != nil {
+			l.to.node.counts.dropped.Add(1)
+		}
 	}
 }
 

@@ -186,6 +186,30 @@ func TestAnAddressOfHivesDoesNotEndALinkOfOtherProtocols(t *testing.T) {
 	}
 }
 
+func TestAPeerThatIsSlowIsNotLostToThoseWhoTellMuch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNode(t, func(c *Config) { c.NoDial = true })
+		slow := link(t, n, near(1, 1), wire.HiveName)
+		slow.expect(wire.BzzName, wire.CodeHandshake)
+		slow.say(wire.BzzName, wire.Handshake{Version: 8, NetworkID: 3, Addr: slow.addr})
+		synctest.Wait()
+		for i := range 10 {
+			var m wire.Peers
+			for j := range tellBurst {
+				m.Addrs = append(m.Addrs, wire.PeerAddr{Overlay: someChunk(i*tellBurst + j).Address(), Underlay: make([]byte, wire.MaxUnderlay)})
+			}
+			meet(t, n, near(0, byte(i)), false).say(wire.HiveName, m)
+		}
+		synctest.Wait()
+		if len(slow.ends) > 0 {
+			t.Errorf("it is disconnected: %v", <-slow.ends)
+		}
+		if s := n.Stats(); s.Dropped == 0 || s.Queued > 11*defaultSendQueue/4 {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
 func TestAFloodOfAddressesIsForgottenAndNotSpread(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNode(t, func(c *Config) { c.NoDial = true })

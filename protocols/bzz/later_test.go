@@ -1,6 +1,7 @@
 package bzz
 
 import (
+	"context"
 	"math"
 	"slices"
 	"testing"
@@ -145,6 +146,47 @@ func TestBinsArePulledFromBeginToEndAndThenAsTheyGrow(t *testing.T) {
 		r.alive(n)
 		if s := n.Stats(); s.Received != 9 {
 			t.Errorf("%+v", s)
+		}
+	})
+}
+
+// hooked is a store that does something whenever it is asked whether it has a chunk.
+type hooked struct {
+	Store
+	asked func()
+}
+
+func (h *hooked) Has(ctx context.Context, addr chunk.Address) (bool, error) {
+	h.asked()
+	return h.Store.Has(ctx, addr)
+}
+
+func TestABinThatIsPulledNoMoreWaitsForNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var chunks *hooked
+		n := newNode(t, func(c *Config) {
+			chunks = &hooked{Store: c.Store}
+			c.Store = chunks
+		})
+		r := meetLater(t, n, near(0, 1))
+		req := pull(r, wire.CodeStreamInfoReq, wire.ParseStreamInfoReq)
+		r.say(wire.PullName, wire.StreamInfoRes{Streams: []wire.StreamInfo{{Stream: req.Streams[1], Cursor: 3}}})
+		head := pull(r, wire.CodeGetRange, wire.ParseGetRange)
+		var s *session
+		for _, s = range n.sessions {
+		}
+		chunks.asked = func() {
+			if err := s.changePulls(nil, []int{1}); err != nil {
+				t.Error(err)
+			}
+		}
+		r.say(wire.PullName, wire.PullOffer{ID: head.ID, Last: 4, Hashes: hashesOf(someChunk(1))})
+		if w := pull(r, wire.CodePullWanted, wire.ParsePullWanted); w.ID != head.ID || slices.Max(w.Want) != 0 {
+			t.Errorf("%+v", w)
+		}
+		synctest.Wait()
+		if len(s.wanted) > 0 {
+			t.Errorf("it waits for %d chunks", len(s.wanted))
 		}
 	})
 }

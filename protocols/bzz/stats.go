@@ -11,10 +11,10 @@ import (
 
 // counters count since the node was made.
 type counters struct {
-	peers, addresses, untold, dialed, undialable atomic.Uint64
-	asked, requests, unforwarded, served         atomic.Uint64
-	received, unsolicited, invalid               atomic.Uint64
-	offered, wanted, synced, refused             atomic.Uint64
+	peers, addresses, untold, dropped, dialed, undialable atomic.Uint64
+	asked, requests, unforwarded, served                  atomic.Uint64
+	received, unsolicited, invalid                        atomic.Uint64
+	offered, wanted, synced, refused                      atomic.Uint64
 }
 
 // Stats is the state of a node, and what it has done since it was made.
@@ -31,6 +31,7 @@ type Stats struct {
 
 	Addresses  uint64 `json:"addresses"`  // received from peers
 	Untold     uint64 `json:"untold"`     // of these, not told to others because there were too many
+	Dropped    uint64 `json:"dropped"`    // messages of hive to peers for which too much waited
 	Dialed     uint64 `json:"dialed"`     // suggestions given to the server
 	Undialable uint64 `json:"undialable"` // suggestions that are no address, or are connected or being dialed
 
@@ -54,7 +55,7 @@ func (n *Node) Stats() Stats {
 	c := &n.counts
 	s := Stats{
 		Overlay: n.cfg.Overlay, NetworkID: n.cfg.NetworkID, Light: n.cfg.Light,
-		Addresses: c.addresses.Load(), Untold: c.untold.Load(), Dialed: c.dialed.Load(), Undialable: c.undialable.Load(),
+		Addresses: c.addresses.Load(), Untold: c.untold.Load(), Dropped: c.dropped.Load(), Dialed: c.dialed.Load(), Undialable: c.undialable.Load(),
 		Asked: c.asked.Load(), Requests: c.requests.Load(), Unforwarded: c.unforwarded.Load(), Served: c.served.Load(),
 		Received: c.received.Load(), Unsolicited: c.unsolicited.Load(), Invalid: c.invalid.Load(),
 		Offered: c.offered.Load(), Wanted: c.wanted.Load(), Synced: c.synced.Load(), Refused: c.refused.Load(),

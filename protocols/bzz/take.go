@@ -170,9 +170,12 @@ func (s *session) lack(t *taken, hashes []byte, want wire.Bits) error {
 			lacking = append(lacking, i)
 		}
 	}
-	s.node.counts.wanted.Add(uint64(len(lacking)))
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if t.ended {
+		return nil // meanwhile: it would never stop waiting
+	}
+	s.node.counts.wanted.Add(uint64(len(lacking)))
 	t.missing, t.deadline = make(map[chunk.Address]struct{}, len(lacking)), time.Now().Add(batchTimeout)
 	for _, i := range lacking {
 		addr := hashAt(hashes, i)

@@ -177,7 +177,7 @@ func (w *Whisper) session(id enode.ID) *session {
 func (s *session) breach(err error) error {
 	s.w.counts.breaches.Add(1)
 	s.log.Debug("Whisper session ends", "err", err)
-	if len(s.peer.Stats().Protocols) <= 1 {
+	if running(s.peer.Stats().Protocols) <= 1 {
 		return err
 	}
 	s.mu.Lock()
@@ -193,6 +193,18 @@ func (s *session) breach(err error) error {
 			return fmt.Errorf("discarding: %w", err)
 		}
 	}
+}
+
+// running returns how many of a link's protocols have not been stopped because they did not keep up. One that was is there to
+// the end of the link, but is no reason to keep it.
+func running(protocols []p2p.ProtocolStats) int {
+	n := 0
+	for _, p := range protocols {
+		if !p.Stopped {
+			n++
+		}
+	}
+	return n
 }
 
 func (s *session) stopRelay() {

@@ -23,8 +23,8 @@ const (
 	// MinBinSize is how many peers a bin outside of the neighbourhood wants.
 	MinBinSize = 2
 
-	// MaxKnown is how many addresses each bin remembers. With the longest underlay addresses a full table takes
-	// about 1.5 MB.
+	// MaxKnown is how many addresses each bin remembers. With the longest underlay addresses and capabilities a full table
+	// takes about 2 MB.
 	MaxKnown = 128
 
 	// RetryInterval is how long a node that did not connect is left alone; it doubles with each attempt.
@@ -52,6 +52,7 @@ type conn struct {
 type bin struct {
 	peers int // connected, light ones left out
 	known map[chunk.Address]*known
+	tried int // of known, with tries; so that a full bin without any is known as such at once
 }
 
 // known is an address somebody has told us, or of a peer.
@@ -88,6 +89,9 @@ func (t *Table) Connect(a wire.PeerAddr, light bool) bool {
 	b := &t.bins[c.bin]
 	b.peers++
 	if k := t.remember(a); k != nil {
+		if k.tries > 0 {
+			b.tried--
+		}
 		k.addr, k.tries, k.nextAt = a, 0, time.Time{}
 	}
 	return true
@@ -135,6 +139,9 @@ func (t *Table) remember(a wire.PeerAddr) *known {
 
 // forgetOne drops the address of a bin that was tried most often in vain, if any was.
 func (t *Table) forgetOne(b *bin) bool {
+	if b.tried == 0 {
+		return false
+	}
 	var worst *known
 	for a, k := range b.known {
 		if _, connected := t.conns[a]; connected || k.tries == 0 {
@@ -148,6 +155,7 @@ func (t *Table) forgetOne(b *bin) bool {
 		return false
 	}
 	delete(b.known, worst.addr.Overlay)
+	b.tried--
 	return true
 }
 
@@ -191,7 +199,9 @@ func (t *Table) Suggest(now time.Time) (wire.PeerAddr, bool) {
 			// Between 0.85 and 1.15 of the interval, so that nodes do not go on trying each other at the same time.
 			wait := float64(RetryInterval) * (0.85 + 0.3*rand.Float64())
 			k.nextAt = now.Add(time.Duration(wait * float64(uint64(1)<<min(k.tries, 20))))
-			k.tries++
+			if k.tries++; k.tries == 1 {
+				t.bins[i].tried++
+			}
 			return k.addr, true
 		}
 	}

@@ -1,6 +1,7 @@
 package kademlia
 
 import (
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -113,5 +114,42 @@ func TestAFullBinForgetsOnlyWhoWasTriedInVain(t *testing.T) {
 	}
 	if _, ok := table.bins[0].known[tried.Overlay]; ok {
 		t.Error("somebody else was forgotten")
+	}
+}
+
+// TestATableCountsWhatItHasTried does at random what a node does, with fewer places than there are addresses.
+func TestATableCountsWhatItHasTried(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	table := New(chunk.Address{})
+	now := time.Unix(1, 0)
+	forgotten := false
+	for step := range 20_000 {
+		a := at(r.IntN(2), byte(r.IntN(256)))
+		switch r.IntN(8) {
+		case 0:
+			table.Connect(a, r.IntN(4) == 0)
+		case 1, 2:
+			table.Disconnect(a.Overlay)
+		case 3:
+			now = now.Add(RetryInterval)
+			table.Suggest(now)
+		default:
+			full := table.Stats()[table.Bin(a.Overlay)].Known == MaxKnown
+			forgotten = table.Learn(a) && full || forgotten
+		}
+		for i := range table.bins {
+			tried := 0
+			for _, k := range table.bins[i].known {
+				if k.tries > 0 {
+					tried++
+				}
+			}
+			if b := &table.bins[i]; b.tried != tried || len(b.known) > MaxKnown {
+				t.Fatalf("step %d: bin %d counts %d of %d, %d were tried", step, i, b.tried, len(b.known), tried)
+			}
+		}
+	}
+	if !forgotten {
+		t.Error("no address has made way for another")
 	}
 }

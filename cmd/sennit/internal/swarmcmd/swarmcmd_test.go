@@ -332,18 +332,24 @@ func TestAShelfShowsOnlyWhatIsOnIt(t *testing.T) {
 	s := newShelf(chunk.Address{}, nil)
 	changed := s.Changed(0)
 	add := chunk.Address{0: 0x80, 31: 2}
-	for _, a := range []chunk.Address{add, {0: 0x80, 31: 1}, add, {0: 1}} {
+	for _, a := range []chunk.Address{add, {0: 0x80, 31: 1}, add, {0: 1}, {2: 0x40}, {31: 1}} {
 		s.add(a)
 	}
 	if entries, err := s.Range(0, 0, 10, 10); len(entries) > 0 || err != nil || s.Cursor(0) != 0 {
 		t.Errorf("before it is offered: %v, %v", entries, err)
 	}
-	if n := s.offer(); n != 3 || s.offer() != 3 {
-		t.Errorf("%d chunks on it, want 3", n)
+	if n := s.offer(); n != 5 || s.offer() != 5 {
+		t.Errorf("%d chunks on it, want 5", n)
 	}
 	<-changed
 	if s.Cursor(0) != 2 || s.Cursor(7) != 1 || s.Cursor(8) != 0 {
 		t.Errorf("cursors %d, %d, %d", s.Cursor(0), s.Cursor(7), s.Cursor(8))
+	}
+	if n := s.Cursor(bzz.SyncedBins - 1); n != 2 || s.Cursor(bzz.SyncedBins) != 0 {
+		t.Errorf("%d chunks that share many bits with the node are offered, want 2", n)
+	}
+	if entries, err := s.Range(bzz.SyncedBins, 0, 9, 9); err != nil || len(entries) > 0 {
+		t.Errorf("%v, %v in a bin that nobody syncs", entries, err)
 	}
 	entries, err := s.Range(0, 2, 9, 9)
 	if err != nil || len(entries) != 1 || entries[0] != (store.Entry{ID: 2, Address: add}) {
