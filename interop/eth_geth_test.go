@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -202,15 +203,20 @@ func TestEthRefusesAnotherChain(t *testing.T) {
 	genesis.Genesis[0]++
 	fork := *g.on
 	fork.TimeForks = []uint64{fork.GenesisTime + 1}
-	for name, chain := range map[string]*eth.ChainConfig{"network": &other, "genesis": &genesis, "fork": &fork} {
+	for name, chain := range map[string]*eth.ChainConfig{"remote is on network": &other, "genesis block": &genesis, "fork id": &fork} {
 		n := startEth(t, eth.Config{Backend: eth.NewObserver(chain)})
 		events := make(chan *p2p.PeerEvent, 10)
 		sub := n.SubscribeEvents(events)
 		n.AddPeer(g.node)
-		for e := range events {
-			if e.Type == p2p.PeerEventTypeDrop {
-				t.Logf("%s: %s", name, e.Error)
-				break
+		for dropped := false; !dropped; {
+			select {
+			case e := <-events:
+				dropped = e.Type == p2p.PeerEventTypeDrop
+				if dropped && e.Error != p2p.DiscSubprotocolError.Error() && !strings.Contains(e.Error, name) { // they or we were first
+					t.Errorf("%s: the link has ended with %q", name, e.Error)
+				}
+			case <-time.After(patience):
+				t.Fatalf("%s: the link has not ended", name)
 			}
 		}
 		sub.Unsubscribe()

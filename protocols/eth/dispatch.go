@@ -110,11 +110,23 @@ func (p *Peer) answer(request Message) p2p.Msg {
 		}
 		return p.message(&Receipts{ID: m.ID, LastIncomplete: incomplete, Lists: lists})
 	case *GetCells:
-		return p.message(&Cells{ID: m.ID, Answer: answerCells(b, m.Query)})
+		return p.message(&Cells{ID: m.ID, Answer: p.cells(m.Query)})
 	case *GetByHash:
 		return p.items(m.For+1, m.ID, p.byHash(m))
 	}
 	panic(fmt.Sprintf("eth: no answer to a %T", request))
+}
+
+// cells is the answer to GetCells, which takes up to 5 ms of a core for each of [maxCellBlobs] blobs. Half of the cores are at
+// this at a time: a few peers that ask for cells without end do not have them all.
+func (p *Peer) cells(q CellsQuery) CellsAnswer {
+	select {
+	case p.h.computing <- struct{}{}:
+		defer func() { <-p.h.computing }()
+		return answerCells(p.h.cfg.Backend, q)
+	case <-p.gone:
+		return CellsAnswer{Mask: q.Mask} // which nobody gets
+	}
 }
 
 // byHash is what is in the answer to a list of hashes.

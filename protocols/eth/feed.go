@@ -18,7 +18,8 @@ type Event interface {
 	size() int // bytes it takes in a queue
 }
 
-// TransactionsSeen says that a peer has announced or sent transactions.
+// TransactionsSeen says that a peer has announced or sent transactions. A message with more than [MaxAnnounced] of them makes
+// several events.
 type TransactionsSeen struct {
 	Peer *Peer
 	At   time.Time // when the link had read the message
@@ -33,7 +34,8 @@ type TxSighting struct {
 	After time.Duration // since a peer named it first; 0 if First
 }
 
-// BlocksSeen says that a peer has announced or sent blocks, which is done up to version 68.
+// BlocksSeen says that a peer has announced or sent blocks, which is done up to version 68. A message with more than
+// [MaxAnnounced] of them makes several events.
 type BlocksSeen struct {
 	Peer   *Peer
 	At     time.Time
@@ -109,8 +111,7 @@ type Subscription struct {
 }
 
 // Subscribe returns a subscription of what peers say from now on. bytes is how much may wait for the subscriber; 0 means
-// [DefaultEventBytes]. An event that is larger waits alone: one for the largest announcement takes about 20 MB. The
-// subscription must be closed.
+// [DefaultEventBytes]. One event may always wait, however large: up to about 300 KB. The subscription must be closed.
 //
 // While there is a subscription the handler remembers who was the first to name a transaction or block, for the last 32768
 // to 65536 of them (about 8 MB).

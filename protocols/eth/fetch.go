@@ -1,6 +1,7 @@
 package eth
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -227,8 +228,11 @@ func (p *Peer) endRound(r *round) {
 func (p *Peer) fetched(r *round, m Message, err error) {
 	var txs []Transaction
 	if err == nil {
-		if txs, err = readPooled(p.version, m.(*Items).Items, r.infos, true); err != nil {
-			p.drop(p2p.DiscUselessPeer, err)
+		if txs, err = readPooled(p.version, m.(*Items).Items, r.infos, true); err == nil && p.version < 72 {
+			err = p.h.prove(txs)
+		}
+		if err != nil {
+			p.drop(deliveryReason(err), err)
 		}
 	}
 	if err != nil {
@@ -241,6 +245,34 @@ func (p *Peer) fetched(r *round, m Message, err error) {
 	}
 	p.h.keep(txs, p)
 	p.fetchCells(blobs, func() { p.endRound(r) })
+}
+
+// prove checks the proofs of blobs that are new to the pool.
+func (h *Handler) prove(txs []Transaction) error {
+	for i := range txs {
+		tx := &txs[i]
+		if tx.Type != types.BlobTxType || h.cfg.Pool.Has(tx.Hash) {
+			continue
+		}
+		if err := tx.prove(); err != nil {
+			return fmt.Errorf("transaction %x: %w (%w)", tx.Hash, err, ErrBadAnswer)
+		}
+	}
+	return nil
+}
+
+// What is wrong with a delivered transaction so that its sender counts as useless (section 7).
+var (
+	errAnnounced = errors.New("not what was announced")
+	errProofs    = errors.New("the proofs of the blobs do not hold")
+)
+
+// deliveryReason is what a peer is told that has delivered a transaction which is wrong.
+func deliveryReason(err error) p2p.DiscReason {
+	if errors.Is(err, errAnnounced) || errors.Is(err, errProofs) {
+		return p2p.DiscUselessPeer
+	}
+	return p2p.DiscSubprotocolError
 }
 
 // readPooled reads the transactions in an answer to a request for those with certain hashes, of which some may be missing.
@@ -262,9 +294,9 @@ func readPooled(version uint, list []rlp.RawValue, asked []TxInfo, announced boo
 		asked = asked[1:]
 		switch {
 		case announced && info.Type != tx.Type:
-			err = fmt.Errorf("of type %d, announced as %d: %w", tx.Type, info.Type, ErrBadAnswer)
+			err = fmt.Errorf("of type %d, announced as %d: %w (%w)", tx.Type, info.Type, errAnnounced, ErrBadAnswer)
 		case announced && max(info.Size, tx.Size)-min(info.Size, tx.Size) > sizeTolerance:
-			err = fmt.Errorf("of %d bytes, announced as %d: %w", tx.Size, info.Size, ErrBadAnswer)
+			err = fmt.Errorf("of %d bytes, announced as %d: %w (%w)", tx.Size, info.Size, errAnnounced, ErrBadAnswer)
 		default:
 			err = tx.checkDelivered(version)
 		}

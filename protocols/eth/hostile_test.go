@@ -224,3 +224,114 @@ func (s *script) ReadMsg() (p2p.Msg, error) {
 	s.msgs = s.msgs[1:]
 	return msg, nil
 }
+
+func TestWhoDeliversABlobTransactionThatIsWrongIsToldWhatItIs(t *testing.T) {
+	chain := newMemChain(t, 3)
+	good := blobTx(t, poolKey(t, 1), 1, 10, types.BlobSidecarVersion1, 1)
+	full, err := good.Decode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	naked := mustTx(t, full.WithoutBlobTxSidecar())
+	for _, tt := range []struct {
+		name string
+		bad  Transaction
+		want p2p.DiscReason
+	}{
+		{"proofs that do not hold", mangle(t, good, func(s *types.BlobTxSidecar) { s.Blobs[0][5]++ }), p2p.DiscUselessPeer},
+		{"another commitment", mangle(t, good, func(s *types.BlobTxSidecar) { s.Commitments[0][1]++ }), p2p.DiscSubprotocolError},
+		{"no sidecar", naked, p2p.DiscSubprotocolError},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			a := startNode(t, Config{Backend: liar{chain, tt.bad}, Versions: []uint{71}})
+			b, pool := startPooled(t, chain, 71)
+			dropped := make(chan *p2p.PeerEvent, 9)
+			defer a.SubscribeEvents(dropped).Unsubscribe()
+			connect(t, b, a)
+			bad, err := tt.bad.Decode()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := a.h.Broadcast(bad); err != nil {
+				t.Fatal(err)
+			}
+			if left := await[*PeerLeft](t, b.sub); !errors.Is(left.Err, ErrSidecar) || !errors.Is(left.Err, ErrBadAnswer) {
+				t.Errorf("the peer left with %v", left.Err)
+			}
+			e := <-dropped
+			for e.Type != p2p.PeerEventTypeDrop {
+				e = <-dropped
+			}
+			if e.Error != tt.want.Error() {
+				t.Errorf("the peer is told %q, want %q", e.Error, tt.want)
+			}
+			if pool.Has(good.Hash) {
+				t.Error("the transaction is refused for good, or kept")
+			}
+		})
+	}
+}
+
+func TestEventsOfTheLargestMessageStayWithinWhatMayWait(t *testing.T) {
+	const limit = 1 << 20
+	h := newHandler(t, Config{Backend: NewObserver(mainnet)})
+	sub := h.Subscribe(limit)
+	p := deaf(t, h, 71)
+	h.feed.sendTxs(p, time.Now(), false, make([]TxInfo, 200_000))
+	h.feed.sendBlocks(p, time.Now(), make([]BlockInfo, 200_000), nil, nil)
+	if sub.bytes > limit || sub.bytes < limit/2 || sub.Lost() == 0 {
+		t.Errorf("%d bytes of events wait, the limit is %d; %d are lost", sub.bytes, limit, sub.Lost())
+	}
+	for e, ok := sub.take(); ok; e, ok = sub.take() {
+		if e.size() > 300<<10 {
+			t.Errorf("an event takes %d bytes", e.size())
+		}
+	}
+}
+
+func TestAMadeUpHeadIsForgottenWhenTheChainGoesOn(t *testing.T) {
+	o := NewObserver(mainnet)
+	now := uint64(time.Now().Unix())
+	h := newHandler(t, Config{Backend: o})
+	o.Heard(&types.Header{Number: new(big.Int).SetUint64(1 << 63), Time: now, Difficulty: big.NewInt(0)})
+	if best := o.Best(); best.Number != 1<<63 {
+		t.Fatalf("%+v", best)
+	}
+	p := deaf(t, h, 69)
+	real := &types.Header{Number: big.NewInt(24_000_000), Time: now + 1, Difficulty: big.NewInt(0)}
+	p.setHead(PeerHead{Hash: real.Hash(), Number: real.Number.Uint64()}, true)
+	a := p.asked.take(69, CodeBlockHeaders, 1)
+	if a == nil {
+		t.Fatal("nobody asks for a head with a smaller number")
+	}
+	a.deliver(&Items{For: CodeBlockHeaders, ID: 1, Items: []rlp.RawValue{encode(t, real)}}, nil)
+	if best := o.Best(); best.Hash != real.Hash() || best.Number != 24_000_000 {
+		t.Errorf("%+v", best)
+	}
+}
+
+func TestCellsAreComputedForAFewPeersAtATime(t *testing.T) {
+	chain := newMemChain(t, 1)
+	synctest.Test(t, func(t *testing.T) {
+		h := newHandler(t, Config{Backend: chain})
+		a := dialFar(t, h, 72, 1).shake(chain)
+		b := dialFar(t, h, 72, 2).shake(chain)
+		for range cap(h.computing) {
+			h.computing <- struct{}{}
+		}
+		begin := time.Now()
+		time.AfterFunc(time.Second, func() { <-h.computing })
+		a.send(&GetCells{ID: 7, Query: CellsQuery{Hashes: []common.Hash{one}, Mask: CellMask{1}}})
+		b.send(&GetBlockHeaders{ID: 8, Query: HeadersQuery{Amount: 1}})
+		if m := expect[*Items](b); m.ID != 8 || time.Since(begin) != 0 {
+			t.Errorf("headers after %v", time.Since(begin))
+		}
+		if m := expect[*Cells](a); m.ID != 7 || time.Since(begin) != time.Second || len(h.computing) != cap(h.computing)-1 {
+			t.Errorf("cells after %v, %d places of %d are taken", time.Since(begin), len(h.computing), cap(h.computing))
+		}
+		h.computing <- struct{}{} // one that goes while it waits does not come back for an answer
+		a.send(&GetCells{ID: 9})
+		synctest.Wait()
+		h.Close()
+	})
+}

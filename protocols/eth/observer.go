@@ -36,8 +36,9 @@ func (o *Observer) Head() Head { return Head{Time: o.chain.GenesisTime, Hash: o.
 // Earliest is 0.
 func (o *Observer) Earliest() uint64 { return 0 }
 
-// Best is the highest block that a peer was seen to have; the genesis block at first. Nothing but its hash has been checked:
-// whether it is on the chain, only a node with the chain can tell.
+// Best is the youngest block that a peer was seen to have; the genesis block at first. Nothing but its hash has been checked:
+// whether it is on the chain, only a node with the chain can tell. The time decides and not the number, since there is no
+// largest number: a made-up block is Best until the chain has its next.
 func (o *Observer) Best() Head {
 	o.mu.RLock()
 	defer o.mu.RUnlock()
@@ -59,7 +60,7 @@ func (o *Observer) Heard(header *types.Header) {
 	number, hash := header.Number.Uint64(), header.Hash()
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if number > o.best.Number {
+	if header.Time > o.best.Time || header.Time == o.best.Time && number > o.best.Number {
 		o.best = Head{Number: number, Time: header.Time, Hash: hash}
 	}
 }
@@ -97,7 +98,7 @@ type follower interface {
 // meanwhile is asked for when the answer has come.
 func (p *Peer) follow(head PeerHead) {
 	o, ok := p.h.cfg.Backend.(follower)
-	if !ok || head.Hash == p.h.chain.Genesis || head.Number > 0 && head.Number <= o.Best().Number {
+	if !ok || head.Hash == p.h.chain.Genesis || head.Number > 0 && head.Hash == o.Best().Hash {
 		return
 	}
 	p.mu.Lock()
@@ -133,8 +134,9 @@ func (p *Peer) follow(head PeerHead) {
 
 // learnNumber notes the number of the peer's head, if only its hash was known until now.
 func (p *Peer) learnNumber(header *types.Header) {
+	hash := header.Hash()
 	p.mu.Lock()
-	known := p.head.Number > 0 || p.head.Hash != header.Hash()
+	known := p.head.Number > 0 || p.head.Hash != hash
 	if !known {
 		p.head.Number = header.Number.Uint64()
 	}

@@ -62,16 +62,28 @@ func checkBlobs(tx *types.Transaction) error {
 	sidecar := tx.BlobTxSidecar()
 	if sidecar.Version == types.BlobSidecarVersion1 {
 		if err := kzg4844.VerifyCellProofs(sidecar.Blobs, sidecar.Commitments, sidecar.Proofs); err != nil {
-			return sidecarError("%v", err)
+			return fmt.Errorf("%w: %w: %w", ErrSidecar, errProofs, err)
 		}
 		return nil
 	}
 	for i := range sidecar.Blobs {
 		if err := kzg4844.VerifyBlobProof(&sidecar.Blobs[i], sidecar.Commitments[i], sidecar.Proofs[i]); err != nil {
-			return sidecarError("blob %d: %v", i, err)
+			return fmt.Errorf("%w: %w: blob %d: %w", ErrSidecar, errProofs, i, err)
 		}
 	}
 	return nil
+}
+
+// prove checks the proofs of the blobs of a blob transaction, and notes that they hold: a TxPool does not do it again. Those
+// with too many blobs for any pool it lets pass.
+func (t *Transaction) prove() error {
+	tx, err := t.Decode()
+	if err != nil || len(tx.BlobHashes()) > maxTxBlobs {
+		return err
+	}
+	err = checkBlobs(tx)
+	t.proven = err == nil
+	return err
 }
 
 // CheckSidecar says what is wrong with the sidecar of a blob transaction from a PooledTransactions message of a version, as

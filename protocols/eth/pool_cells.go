@@ -34,6 +34,9 @@ func (p *Peer) fetchCells(short []Transaction, done func()) {
 			return
 		}
 		whole, err := joinCells(batch, &answer.(*Cells).Answer)
+		if err == nil {
+			err = p.h.prove(whole) // of all cells, not only of those that came
+		}
 		if err != nil {
 			p.drop(p2p.DiscUselessPeer, err)
 			done()

@@ -52,7 +52,7 @@ func (r txRules) check(raw *Transaction) (*pooledTx, error) {
 		Transaction: *raw, senderNonce: senderNonce{sender, tx.Nonce()},
 		tip: tx.GasTipCap(), fee: tx.GasFeeCap(), blobFee: tx.BlobGasFeeCap(),
 	}
-	if tx.Type() == types.BlobTxType {
+	if tx.Type() == types.BlobTxType && !raw.proven {
 		return p, checkBlobs(tx)
 	}
 	return p, nil

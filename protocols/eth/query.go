@@ -75,4 +75,6 @@ type Transaction struct {
 	TxInfo
 	// Raw is the item in the message: an RLP list for a legacy transaction, an RLP string for a typed one.
 	Raw rlp.RawValue
+
+	proven bool // the proofs of the blobs in Raw have been checked
 }

@@ -75,6 +75,13 @@ func (f *feed) sendTxs(p *Peer, at time.Time, full bool, txs []TxInfo) {
 	if !f.wanted() {
 		return
 	}
+	for some := range slices.Chunk(txs, MaxAnnounced) {
+		f.sendSomeTxs(p, at, full, some)
+	}
+}
+
+// sendSomeTxs sends as much as an event holds.
+func (f *feed) sendSomeTxs(p *Peer, at time.Time, full bool, txs []TxInfo) {
 	e := &TransactionsSeen{Peer: p, At: at, Full: full, Txs: make([]TxSighting, len(txs))}
 	id := p.ID()
 	f.sightings.mu.Lock()
@@ -91,6 +98,13 @@ func (f *feed) sendBlocks(p *Peer, at time.Time, blocks []BlockInfo, header *typ
 	if !f.wanted() {
 		return
 	}
+	for some := range slices.Chunk(blocks, MaxAnnounced) {
+		f.sendSomeBlocks(p, at, some, header, m)
+	}
+}
+
+// sendSomeBlocks sends as much as an event holds.
+func (f *feed) sendSomeBlocks(p *Peer, at time.Time, blocks []BlockInfo, header *types.Header, m *NewBlock) {
 	e := &BlocksSeen{Peer: p, At: at, Header: header, Blocks: make([]BlockSighting, len(blocks))}
 	if m != nil {
 		e.TD = m.TD
