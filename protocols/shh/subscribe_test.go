@@ -237,6 +237,13 @@ func TestConfigurationsThatMakeNoSenseAreRefused(t *testing.T) {
 	}
 }
 
+func TestTheLargestMessageHasRoomInThePool(t *testing.T) {
+	w := newTestWhisper(t, Config{PoolBytes: 2 << 20})
+	if err := w.SetMaxMessageSize(2 << 20); err == nil || w.MaxMessageSize() != DefaultMaxMessageSize {
+		t.Errorf("%v, the largest message is now %d bytes", err, w.MaxMessageSize())
+	}
+}
+
 func TestSubscriptionsAtTheSameTimeAllHaveTheirTopicsPass(t *testing.T) {
 	const subscriptions = 64
 	for range 50 {

@@ -111,11 +111,8 @@ func New(c Config) (*Whisper, error) {
 	if err := checkMinWork(c.MinWork); err != nil {
 		return nil, fmt.Errorf("%w (MinWork)", err)
 	}
-	if err := checkMaxSize(c.MaxMessageSize); err != nil {
+	if err := checkMaxSize(c.MaxMessageSize, c.PoolBytes); err != nil {
 		return nil, err
-	}
-	if c.PoolBytes < int64(c.MaxMessageSize)+entryOverhead {
-		return nil, fmt.Errorf("a pool of %d bytes (PoolBytes), too small for one message of %d", c.PoolBytes, c.MaxMessageSize)
 	}
 	if c.Accept&^BothRules != 0 {
 		return nil, fmt.Errorf("rules %#x to accept (Accept), some of which do not exist", uint8(c.Accept))
@@ -136,9 +133,12 @@ func New(c Config) (*Whisper, error) {
 	return w, nil
 }
 
-func checkMaxSize(n int) error {
+func checkMaxSize(n int, pool int64) error {
 	if n <= headerLength || n > MaxMessageSizeLimit {
 		return fmt.Errorf("a largest message of %d bytes (MaxMessageSize), want %d to %d", n, headerLength+1, MaxMessageSizeLimit)
+	}
+	if pool < int64(n)+entryOverhead {
+		return fmt.Errorf("a pool of %d bytes (PoolBytes), too small for one message of %d", pool, n)
 	}
 	return nil
 }
@@ -247,9 +247,9 @@ func (w *Whisper) MaxMessageSize() int {
 	return w.settings.maxSize
 }
 
-// SetMaxMessageSize changes the size of the largest envelope.
+// SetMaxMessageSize changes the size of the largest envelope, for which there has to be room in the pool.
 func (w *Whisper) SetMaxMessageSize(n int) error {
-	if err := checkMaxSize(n); err != nil {
+	if err := checkMaxSize(n, w.pool.limit); err != nil {
 		return err
 	}
 	w.mu.Lock()
