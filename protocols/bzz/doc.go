@@ -29,6 +29,11 @@
 //
 // In the later dialect bzz-stream and bzz-retrieve share the work of stream, each with a sender of its own.
 //
+// # Who is elsewhere
+//
+// A peer of another network, or one that does not shake hands in time, is none: if protocols other than Swarm's run on the
+// link, they go on, and what it sends for Swarm's is read and forgotten; otherwise the link ends.
+//
 // # What is bounded
 //
 // What is queued for a peer has at most [Config.SendQueue] bytes for stream, as much for bzz-retrieve, and a quarter of it

@@ -28,6 +28,8 @@ type Node struct {
 	search  chan struct{} // holds a token when there is something to search
 	counts  counters
 
+	handshakeTimeout time.Duration // shorter in tests only
+
 	// Set by Start.
 	server Server
 
@@ -59,7 +61,7 @@ func New(cfg Config) (*Node, error) {
 		neighbour: make(map[chunk.Address]*session),
 		searches:  make(map[chunk.Address]*search),
 	}
-	n.log = n.cfg.Logger
+	n.log, n.handshakeTimeout = n.cfg.Logger, handshakeTimeout
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	for _, p := range n.Protocols() {
 		n.caps = append(n.caps, p2p.Cap{Name: p.Name, Version: p.Version})

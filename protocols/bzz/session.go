@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -13,6 +14,7 @@ import (
 	"github.com/sennit-net/sennit/p2p"
 	"github.com/sennit-net/sennit/protocols/bzz/chunk"
 	"github.com/sennit-net/sennit/protocols/bzz/wire"
+	"github.com/sennit-net/sennit/protocols/internal/silence"
 )
 
 // session is one link: what its protocols share.
@@ -24,6 +26,9 @@ type session struct {
 	ctx     context.Context // ends when the first of the protocols has returned
 	cancel  context.CancelFunc
 	ready   chan struct{} // closed by bzz, when remote is set
+	silent  chan struct{} // closed when the peer turned out to be elsewhere while the link goes on; never if ready is
+	names   []string      // of the protocols that share the session
+	outcome atomic.Int32  // of the handshake: who sets it closes ready or silent
 	hive    *sender       // of hive
 	stream  *sender       // of stream, or bzz-stream
 	chunks  *sender       // of what has to do with retrieval: stream, or bzz-retrieve
@@ -63,11 +68,22 @@ type session struct {
 
 // Errors that end a link. A peer that causes one is told reason 16, as those of its time do.
 var (
+	errNetwork         = errors.New("bzz: another network")
 	errNoHandshake     = fmt.Errorf("bzz: no handshake within %v", handshakeTimeout)
 	errSecondHandshake = errors.New("bzz: second handshake")
 	errNotStarted      = errors.New("bzz: the node is not started")
 	errTooLarge        = fmt.Errorf("bzz: message of more than %d bytes", wire.MaxMessage)
 	errCode            = errors.New("bzz: unknown message code")
+
+	// errSilent is no end of the link, but of what a protocol does on it.
+	errSilent = errors.New("bzz: the peer is elsewhere")
+)
+
+// How a handshake has come out.
+const (
+	outcomeNone int32 = iota
+	outcomeReady
+	outcomeSilent
 )
 
 // run makes a protocol's Run of a method of the session.
@@ -75,6 +91,9 @@ func (n *Node) run(protocol func(*session, p2p.MsgReadWriter) error) func(*p2p.P
 	return func(peer *p2p.Peer, rw p2p.MsgReadWriter) error {
 		s := n.join(peer)
 		err := protocol(s, rw)
+		if errors.Is(err, errSilent) {
+			err = silence.Discard(rw)
+		}
 		if cause := s.leave(); cause != nil {
 			err = cause
 		}
@@ -93,6 +112,7 @@ func (n *Node) join(peer *p2p.Peer) *session {
 	s := &session{
 		node: n, peer: peer,
 		ready:   make(chan struct{}),
+		silent:  make(chan struct{}),
 		tellers: rate.NewLimiter(tellPerSecond, tellBurst),
 		seen:    make(map[chunk.Address]struct{}),
 		planned: make(map[int]bool), requested: make(map[int]bool),
@@ -110,6 +130,7 @@ func (n *Node) join(peer *p2p.Peer) *session {
 	for _, p := range n.caps {
 		if peer.RunningCap(p.Name, []uint{p.Version}) {
 			s.runs++
+			s.names = append(s.names, p.Name)
 		}
 	}
 	n.sessions[peer] = s
@@ -130,6 +151,9 @@ func (s *session) leave() error {
 		delete(s.node.sessions, s.peer)
 	}
 	s.node.mu.Unlock()
+	if last {
+		silence.End(s.peer, s.names...)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.cause
@@ -158,11 +182,22 @@ func (s *session) failed(err error) {
 
 // runBzz is the protocol bzz: one handshake, and then nothing for as long as the link lives.
 func (s *session) runBzz(rw p2p.MsgReadWriter) error {
-	timer := time.AfterFunc(handshakeTimeout, func() { s.fail(s.late()) })
+	expired := make(chan struct{})
+	timer := time.AfterFunc(s.node.handshakeTimeout, func() {
+		defer close(expired)
+		if err := s.yield(s.late()); !errors.Is(err, errSilent) {
+			s.failed(err)
+		}
+	})
 	err := s.shakeHands(rw)
-	timer.Stop()
+	if !timer.Stop() {
+		<-expired // what it notes of the link is forgotten by leave
+	}
 	if err != nil {
-		return err
+		return s.yield(err)
+	}
+	if !s.outcome.CompareAndSwap(outcomeNone, outcomeReady) {
+		return errSilent
 	}
 	close(s.ready)
 	msg, err := rw.ReadMsg()
@@ -193,6 +228,10 @@ func (s *session) shakeHands(rw p2p.MsgReadWriter) error {
 	msg, err := rw.ReadMsg()
 	if err != nil {
 		return err
+	}
+	if s.outcome.Load() == outcomeSilent { // it comes too late
+		_ = msg.Discard() // if the link has ended, the next ReadMsg says so
+		return errSilent
 	}
 	in := input{later: s.later}
 	payload, err := in.read(msg)
@@ -245,7 +284,7 @@ func (n *Node) accept(h wire.Handshake, later bool) error {
 	}
 	switch {
 	case h.NetworkID != network:
-		return fmt.Errorf("bzz: network id %d, ours is %d", h.NetworkID, network)
+		return fmt.Errorf("%w: network id %d, ours is %d", errNetwork, h.NetworkID, network)
 	case h.Version != version:
 		return fmt.Errorf("bzz: version %d, ours is %d", h.Version, version)
 	case h.Addr.Overlay == n.cfg.Overlay:
@@ -256,16 +295,40 @@ func (n *Node) accept(h wire.Handshake, later bool) error {
 
 // await waits for the handshake of bzz, as hive and stream do.
 func (s *session) await() error {
-	timer := time.NewTimer(handshakeTimeout)
+	timer := time.NewTimer(s.node.handshakeTimeout)
 	defer timer.Stop()
 	select {
 	case <-s.ready:
 		return nil
+	case <-s.silent:
+		return errSilent
 	case <-s.ctx.Done():
 		return io.EOF
 	case <-timer.C:
-		return s.late()
+		return s.yield(s.late())
 	}
+}
+
+// yield is what to do about an error of the handshake. If it says that the peer is elsewhere, and protocols other than those of
+// the session run on the link, they go on: the session falls silent and the error is errSilent. It is nil if the handshake was
+// over already, and the given error if the link has to end.
+func (s *session) yield(err error) error {
+	if !errors.Is(err, errNetwork) && !errors.Is(err, errNoHandshake) {
+		return err
+	}
+	goesOn := silence.Begin(s.peer, s.names...)
+	if goesOn && s.outcome.CompareAndSwap(outcomeNone, outcomeSilent) {
+		s.node.log.Debug("Swarm falls silent on a link", "peer", s.peer.ID(), "err", err)
+		close(s.silent)
+	}
+	switch s.outcome.Load() {
+	case outcomeReady:
+		silence.End(s.peer, s.names...)
+		return nil
+	case outcomeSilent:
+		return errSilent
+	}
+	return err
 }
 
 // late returns why there has been no handshake in time.

@@ -18,6 +18,11 @@
 // slow subscriber loses events, which are counted, and holds up nobody. [Handler.Broadcast], [Handler.UpdateRange] and
 // [Handler.AnnounceBlocks] are the other direction.
 //
+// # Who is elsewhere
+//
+// A peer whose Status does not agree with ours (network, genesis block, fork id, or none in time) is none: if other protocols
+// run on the link, they go on, and what it sends for this one is read and forgotten; otherwise the link ends.
+//
 // # Messages
 //
 // [Decode] and [Encode] are the messages by themselves, in the layouts of all versions. Decoding is strict: what it accepts

@@ -56,6 +56,8 @@ type Handler struct {
 	chain *ChainConfig
 	seed  maphash.Seed // of hashes of hashes, which nobody else can predict
 
+	handshakeTimeout time.Duration // shorter in tests only
+
 	computing chan struct{} // a place for each who may compute cells at a time
 
 	running sync.WaitGroup // each Peer's sendLoop, and what serves JSON-RPC subscriptions; Close waits for it
@@ -98,6 +100,7 @@ func New(cfg Config) (*Handler, error) {
 		cfg.Logger = log.Root()
 	}
 	h := &Handler{cfg: cfg, chain: cfg.Backend.Chain(), seed: maphash.MakeSeed(), peers: make(map[enode.ID]*Peer), live: make(map[*Peer]struct{})}
+	h.handshakeTimeout = handshakeTimeout
 	h.feed.sightings = &h.sightings
 	h.computing = make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))
 	if h.chain == nil {

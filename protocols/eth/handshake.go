@@ -1,12 +1,14 @@
 package eth
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/ethereum/go-ethereum/core/types"
 
 	"github.com/sennit-net/sennit/p2p"
+	"github.com/sennit-net/sennit/protocols/internal/silence"
 )
 
 // ourStatus is what we say of ourselves.
@@ -19,37 +21,56 @@ func (p *Peer) ourStatus() *Status {
 	}
 }
 
-// handshake waits for the remote's Status and for ours to have been accepted.
+// handshake waits for the remote's Status and for ours to have been accepted, but not for ever.
 func (p *Peer) handshake() error {
-	timer := time.AfterFunc(handshakeTimeout, func() { p.drop(p2p.DiscReadTimeout, errStatusTimeout) })
-	defer timer.Stop()
+	expired := make(chan struct{})
+	timer := time.AfterFunc(p.h.handshakeTimeout, func() {
+		defer close(expired)
+		if !p.fallSilent(errStatusTimeout) {
+			p.drop(p2p.DiscReadTimeout, errStatusTimeout)
+		}
+	})
+	s, err := p.shakeHands(expired)
+	if !timer.Stop() {
+		<-expired // what it notes of the link is forgotten by run
+		return errStatusTimeout
+	}
+	if err == nil {
+		p.status = s
+	}
+	return err
+}
+
+// shakeHands is the handshake, unless it has expired by the time the remote's Status comes.
+func (p *Peer) shakeHands(expired <-chan struct{}) (s Status, err error) {
 	msg, err := p.rw.ReadMsg()
 	if err != nil {
-		return err
+		return s, err
+	}
+	select {
+	case <-expired:
+		_ = msg.Discard() // if the link has ended, the next ReadMsg says so
+		return s, errStatusTimeout
+	default:
 	}
 	if msg.Code != CodeStatus {
-		return fmt.Errorf("eth/%d: the first message is %s, not Status", p.version, CodeName(msg.Code))
+		return s, fmt.Errorf("eth/%d: the first message is %s, not Status", p.version, CodeName(msg.Code))
 	}
 	payload, err := p.payload(msg, false)
 	if err != nil {
-		return err
+		return s, err
 	}
-	var s Status
 	if err := decodeInto(&s, p.version, payload); err != nil {
-		return err
+		return s, err
 	}
 	if err := p.checkStatus(&s); err != nil {
-		return fmt.Errorf("eth/%d: %w", p.version, err)
+		return s, fmt.Errorf("eth/%d: %w", p.version, err)
 	}
 	if p.h.cfg.AnyChain {
 		p.agree(s)
 	}
 	<-p.sent // it is closed when sending failed as well
-	if !timer.Stop() {
-		return errStatusTimeout
-	}
-	p.status = s
-	return nil
+	return s, nil
 }
 
 // agree has us send the Status of a node that is where the remote is, and has the genesis block only.
@@ -61,6 +82,35 @@ func (p *Peer) agree(s Status) {
 	signal(p.wake)
 }
 
+// disagreement is why the two nodes cannot be peers although neither has broken the protocol.
+type disagreement struct{ error }
+
+func (d *disagreement) Unwrap() error { return d.error }
+
+func disagree(format string, args ...any) error { return &disagreement{fmt.Errorf(format, args...)} }
+
+// yield is what the end of the handshake is for if the nodes do not agree: as long as other protocols run on the link, they go
+// on, and what the peer sends for this one is read and forgotten. Otherwise, and after any other error, the link ends with it.
+func (p *Peer) yield(err error) error {
+	var d *disagreement
+	if !errors.As(err, &d) || !p.fallSilent(err) {
+		return err
+	}
+	return silence.Discard(p.rw)
+}
+
+// fallSilent reports whether the link goes on without us.
+func (p *Peer) fallSilent(err error) bool {
+	already := silence.Silent(p.peer, Name)
+	if !silence.Begin(p.peer, Name) {
+		return false
+	}
+	if !already {
+		p.h.cfg.Logger.Debug("eth falls silent on a link", "id", p.ID(), "version", p.version, "err", err)
+	}
+	return true
+}
+
 // checkStatus says why we cannot be peers, in the order of section 2.
 func (p *Peer) checkStatus(s *Status) error {
 	c := p.h.chain
@@ -69,15 +119,15 @@ func (p *Peer) checkStatus(s *Status) error {
 	}
 	switch {
 	case s.NetworkID != c.NetworkID:
-		return fmt.Errorf("the remote is on network %d, we are on %d", s.NetworkID, c.NetworkID)
+		return disagree("the remote is on network %d, we are on %d", s.NetworkID, c.NetworkID)
 	case s.Version != uint64(p.version):
 		return fmt.Errorf("the remote's Status is of version %d", s.Version)
 	case s.Genesis != c.Genesis:
-		return fmt.Errorf("the remote's genesis block is %x, ours is %x", s.Genesis, c.Genesis)
+		return disagree("the remote's genesis block is %x, ours is %x", s.Genesis, c.Genesis)
 	}
 	if p.version >= 64 && !p.h.cfg.AnyChain {
 		if err := p.h.checkForkID(s.ForkID); err != nil {
-			return fmt.Errorf("fork id %v, ours is %v: %w", s.ForkID, p.h.forkID(), err)
+			return disagree("fork id %v, ours is %v: %w", s.ForkID, p.h.forkID(), err)
 		}
 	}
 	if p.version >= 69 {

@@ -11,6 +11,7 @@ import (
 	"github.com/ethereum/go-ethereum/p2p/enode"
 
 	"github.com/sennit-net/sennit/p2p"
+	"github.com/sennit-net/sennit/protocols/internal/silence"
 )
 
 // Peer is a remote node that speaks the protocol with us. All methods are safe for concurrent use. Those that ask it for
@@ -80,7 +81,7 @@ var (
 	// ErrBadAnswer is in the chain of the error of a request whose answer is not one to it. The peer is dropped.
 	ErrBadAnswer = errors.New("the answer does not fit the request")
 
-	errStatusTimeout = errors.New("no Status in time")
+	errStatusTimeout = disagree("no Status in time")
 	errNoAnswer      = fmt.Errorf("a request was not answered in %v", answerTimeout)
 	errUnsolicited   = errors.New("an answer that nobody has asked for")
 	errClosing       = errors.New("the handler has been closed")
@@ -126,6 +127,7 @@ func (p *Peer) run() error {
 		return p2p.DiscQuitting
 	}
 	defer h.leave(p)
+	defer silence.End(p.peer, Name)
 	returned := false
 	defer func() {
 		if !returned { // a panic, which is for the server to report: what waits for this peer must not wait for ever
@@ -141,6 +143,9 @@ func (p *Peer) run() error {
 		p.welcome()
 		err = p.read()
 		h.remove(p)
+	}
+	if p.status.Version == 0 {
+		err = p.yield(err)
 	}
 	err = p.end(err)
 	returned = true

@@ -1,7 +1,6 @@
 package shh
 
 import (
-	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/sennit-net/sennit/p2p"
+	"github.com/sennit-net/sennit/protocols/internal/silence"
 )
 
 // Bad envelopes that a peer may send: so many at once, and so many a second. go-ethereum allows none; but other
@@ -177,34 +177,15 @@ func (w *Whisper) session(id enode.ID) *session {
 func (s *session) breach(err error) error {
 	s.w.counts.breaches.Add(1)
 	s.log.Debug("Whisper session ends", "err", err)
-	if running(s.peer.Stats().Protocols) <= 1 {
+	if !silence.Begin(s.peer, ProtocolName) {
 		return err
 	}
+	defer silence.End(s.peer, ProtocolName)
 	s.mu.Lock()
 	s.muted = err
 	s.mu.Unlock()
 	s.stopRelay()
-	for {
-		msg, err := s.rw.ReadMsg()
-		if err != nil {
-			return err
-		}
-		if err := msg.Discard(); err != nil {
-			return fmt.Errorf("discarding: %w", err)
-		}
-	}
-}
-
-// running returns how many of a link's protocols have not been stopped because they did not keep up. One that was is there to
-// the end of the link, but is no reason to keep it.
-func running(protocols []p2p.ProtocolStats) int {
-	n := 0
-	for _, p := range protocols {
-		if !p.Stopped {
-			n++
-		}
-	}
-	return n
+	return silence.Discard(s.rw)
 }
 
 func (s *session) stopRelay() {

@@ -93,12 +93,6 @@ func TestABreachEndsTheSession(t *testing.T) {
 	}
 }
 
-func TestAProtocolThatWasStoppedKeepsNoLinkAlive(t *testing.T) {
-	if n := running([]p2p.ProtocolStats{{Name: "eth", Stopped: true}, {Name: ProtocolName}}); n != 1 {
-		t.Errorf("%d protocols run, want Whisper alone", n)
-	}
-}
-
 func TestAPacketLargerThanTheLargestIsNotRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newTestWhisper(t, Config{})
