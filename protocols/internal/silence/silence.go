@@ -1,4 +1,4 @@
-// Package silence lets a protocol give up a peer without giving up the link, as long as others run on it. The protocol stays
+// Package silence lets a protocol give up a peer without giving up the link, if others run on it. The protocol stays
 // on the link, as a link ends with the first Run that returns, but sends nothing more and forgets what comes for it.
 package silence
 
