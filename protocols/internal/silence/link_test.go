@@ -59,8 +59,10 @@ func TestTheLastThatWouldFallSilentHasToEndTheLink(t *testing.T) {
 	if Begin(peer, "aaa", "bbb") {
 		t.Error("all fall silent at once, and the link goes on")
 	}
-	if !Begin(peer, "aaa") || !Begin(peer, "aaa") || !Silent(peer, "aaa") {
-		t.Error("the link does not go on for the other one")
+	for range 2 { // the second time changes nothing
+		if !Begin(peer, "aaa") || !Silent(peer, "aaa") {
+			t.Error("the link does not go on for the other one")
+		}
 	}
 	if Begin(peer, "bbb") || Silent(peer, "bbb") {
 		t.Error("the link goes on for nobody")
