@@ -40,8 +40,8 @@ Protocols
              that waits for an answer will end the link when its time is up.
   --echo     the same, but each message is sent back with its code.
 Two nodes must agree on the number of message codes, which is the LENGTH in
-NAME/VERSION/LENGTH. It may be left out for the public versions of bzz, eth,
-hive, pss, shh, snap and stream.
+NAME/VERSION/LENGTH. It may be left out for the public versions of bzz,
+bzz-retrieve, bzz-stream, eth, hive, pss, shh, snap and stream.
 
 Exit status: 0 after a stop in good order, 1 if the node could not start, 2 if
 the command line or the configuration is wrong.`
