@@ -65,7 +65,7 @@ func newRun() *cobra.Command {
 		if err != nil {
 			return usageError(err)
 		}
-		return runNode(cmd, c)
+		return runNode(cmd, c, flags.Unused(c))
 	}
 	return cmd
 }
@@ -77,14 +77,17 @@ func completeWith(cmd *cobra.Command, flag string, values []string) {
 	}
 }
 
-// runNode runs a node until the command's context ends.
-func runNode(cmd *cobra.Command, c *config.Config) error {
+// runNode runs a node until the command's context ends. unused is what was said and has no effect.
+func runNode(cmd *cobra.Command, c *config.Config, unused []string) error {
 	if err := c.Check(); err != nil {
 		return usageError(err)
 	}
 	logger, err := c.Node.Logger(cmd.ErrOrStderr())
 	if err != nil {
 		return usageError(err)
+	}
+	for _, what := range unused {
+		logger.Warn("a setting has no effect", "reason", what)
 	}
 	// go-ethereum's packages log to the default where they are not told otherwise.
 	before := log.Root()

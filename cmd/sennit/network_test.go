@@ -285,6 +285,14 @@ func TestRunSaysWhatToDoAboutWhatItCannotUse(t *testing.T) {
 	}
 }
 
+func TestRunWarnsOfWhatHasNoEffect(t *testing.T) {
+	p := startProgram(t, "run", "--datadir", t.TempDir(), "--listen", "127.0.0.1:0", "--nodiscover", "--nat", "none", "--noipc", "--shh-light")
+	p.stop()
+	if p.status != exitOK || !strings.Contains(p.stderr.String(), "--shh-light is for --shh") {
+		t.Errorf("status %d, %s", p.status, &p.stderr)
+	}
+}
+
 func TestADataDirectoryHasOneNodeWhateverElseDiffers(t *testing.T) {
 	dir := t.TempDir()
 	quiet := []string{"run", "--datadir", dir, "--listen", "127.0.0.1:0", "--nodiscover", "--nat", "none", "--noipc"}
