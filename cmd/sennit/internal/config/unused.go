@@ -31,7 +31,7 @@ func (f *Flags) Unused(c *Config) []string {
 			list = append(list, fmt.Sprintf("the section [%s] is for Enabled = true in it, or --%s", s.name, s.name))
 		}
 	}
-	if c.Eth.Enabled && c.Eth.Genesis != "" && (f.fs.Changed("eth-network") || c.Eth.Network != defaultEth().Network) {
+	if name := c.Eth.Network; c.Eth.Enabled && c.Eth.Genesis != "" && name != "" && (f.fs.Changed("eth-network") || name != defaultEth().Network) {
 		list = append(list, "Network (--eth-network) beside Genesis (--eth-genesis), which says what the chain is")
 	}
 	if f.fs.Changed("http-namespaces") && c.RPC.HTTP == "" {
