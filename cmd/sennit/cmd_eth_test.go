@@ -287,6 +287,32 @@ func TestEthWatchShowsWhatIsAnnounced(t *testing.T) {
 	}
 }
 
+func TestEthWatchSaysThatANodeCannotBeReached(t *testing.T) {
+	server, _ := startEth(t, eth.Config{Backend: newEthChain(t)})
+	node := server.Self()
+	server.Stop() // nobody listens there any more
+	ctx, cancel := context.WithCancel(t.Context())
+	stderr, w := io.Pipe()
+	status := make(chan int, 1)
+	go func() {
+		status <- run(ctx, []string{"eth", "watch", "--node", node.URLv4()}, io.Discard, w)
+		w.Close()
+	}()
+	lines := bufio.NewScanner(stderr)
+	lines.Scan()
+	want := "no link to node " + node.ID().TerminalString() + " yet: dial: "
+	if line := lines.Text(); !strings.HasPrefix(line, want) || !strings.HasSuffix(line, "; it is tried again") {
+		t.Errorf("%q, want %q", line, want)
+	}
+	cancel()
+	for lines.Scan() {
+		t.Errorf("and then %q", lines.Text())
+	}
+	if s := <-status; s != exitOK {
+		t.Errorf("status %d", s)
+	}
+}
+
 func TestEthWatchShowsWhatTheRunningNodeHears(t *testing.T) {
 	chain := newEthChain(t)
 	server, h := startEth(t, eth.Config{Backend: chain, Versions: []uint{68}})

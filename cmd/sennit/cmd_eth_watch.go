@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ethereum/go-ethereum/p2p/enode"
 	"github.com/spf13/cobra"
 
 	"github.com/sennit-net/sennit/cmd/sennit/internal/ethcmd"
@@ -21,8 +22,9 @@ A transaction or block is shown when the first node names it; with --all again
 for each of the others, with the time that has passed since.
 
 Watches the peers of the running node; or with --node, once or more often, these
-nodes, which are dialed again when a link is lost; or with --network nodes of a
-public network that discovery finds.
+nodes, which are dialed again when a link is lost or does not come about (the
+first time, standard error says so); or with --network nodes of a public network
+that discovery finds.
 
 Each line has the time, the beginning of the node's id, and what it said. With
 --json each is an object: event, at, peer, client, and hash, first, full, type,
@@ -63,7 +65,7 @@ func newEthWatch() *cobra.Command {
 				return usageError(fmt.Errorf("--only: %q is none of %s", event, strings.Join(ethEvents, ", ")))
 			}
 		}
-		node, err := flags.watched(cmd.Context(), network)
+		node, err := flags.watched(cmd, network)
 		if err != nil {
 			return err
 		}
@@ -87,9 +89,9 @@ var ethEvents = []string{"transaction", "block", "head", "joined", "left"}
 const connectTimeout = 15 * time.Second
 
 // watched opens what is to be watched.
-func (f *ethFlags) watched(ctx context.Context, network string) (ethcmd.Node, error) {
+func (f *ethFlags) watched(cmd *cobra.Command, network string) (ethcmd.Node, error) {
 	if len(f.nodes) == 0 && network == "" {
-		ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+		ctx, cancel := context.WithTimeout(cmd.Context(), connectTimeout)
 		defer cancel()
 		return f.connect(ctx)
 	}
@@ -105,7 +107,9 @@ func (f *ethFlags) watched(ctx context.Context, network string) (ethcmd.Node, er
 		return nil, err
 	}
 	c.Network = network
-	return ethcmd.Listen(c, targets)
+	return ethcmd.Listen(c, targets, func(id enode.ID, why error) {
+		fmt.Fprintf(cmd.ErrOrStderr(), "no link to node %s yet: %v; it is tried again\n", id.TerminalString(), why)
+	})
 }
 
 // watchEth prints the records that wanted lets pass until the command's context ends, which is no failure.

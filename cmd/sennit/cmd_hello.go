@@ -22,8 +22,9 @@ leave. Shows the client name, the p2p version, the capabilities, what both
 sides share, or the exact reason for which the node refused. No protocol runs.
 
 A node may refuse whoever shares nothing with it as useless, so much is offered
-unless --cap says what: bzz/8, eth/63 to eth/72, hive/8, sennit/1, shh/6, snap/1
-and stream/8.
+unless --cap says what: eth/63 to eth/72 and snap/1, shh/6, those of Swarm 0.3
+(bzz/8, hive/8, stream/8) and 0.5 (bzz/14, hive/11, bzz-stream/8 and
+bzz-retrieve/2), and sennit/1.
 
 Exit status: 0 if the node answered, 1 if it refused with a reason, 2 if it
 could not be reached, did not answer as a node, or the command line is wrong.`

@@ -15,7 +15,8 @@ const swarmGetLong = `Get a file from Swarm by its reference and write it to FIL
 output without one. Each chunk is checked against its hash.
 
 What has arrived is kept in a file beside FILE until all has. If that is
-interrupted, the same command goes on where it was.
+interrupted, the same command goes on where it was, after checking what is
+there.
 
 Exit status: 0 if the file is complete, 1 if not, 2 if the command line is
 wrong.`

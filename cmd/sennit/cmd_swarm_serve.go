@@ -40,7 +40,7 @@ func newSwarmServe() *cobra.Command {
 		if err := putBefore(cmd, c, args); err != nil {
 			return err
 		}
-		return runNode(cmd, c)
+		return runNode(cmd, c, flags.Unused(c))
 	}
 	return cmd
 }

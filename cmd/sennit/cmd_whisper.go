@@ -66,6 +66,9 @@ func (f *whisperFlags) register(cmd *cobra.Command) {
 func (f *whisperFlags) symKey(cmd *cobra.Command) ([]byte, error) {
 	switch {
 	case cmd.Flags().Changed("password"):
+		if f.password == "" {
+			return nil, errors.New("--password: it is empty, so everybody would have the key")
+		}
 		return shh.SymKeyFromPassword(f.password)
 	case f.key != "":
 		key, err := whispercmd.ParseSymKey(f.key)

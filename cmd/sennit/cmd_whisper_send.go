@@ -55,7 +55,7 @@ func newWhisperSend() *cobra.Command {
 				return err
 			}
 			defer node.Close()
-			hash, err := node.Send(cmd.Context(), m)
+			hash, err := node.Send(cmd.Context(), m, func(text string) { fmt.Fprintln(cmd.ErrOrStderr(), text) })
 			if err != nil {
 				return err
 			}

@@ -95,6 +95,8 @@ func TestWhisperCommandsSayWhatIsWrong(t *testing.T) {
 		{"send", exitUsage, "TEXT is missing"},
 		{"send x", exitUsage, "[to password key]"},
 		{"send --password p x", exitUsage, "--topic is needed"},
+		{"send --password= --topic 01020304 x", exitUsage, "--password: it is empty"},
+		{"listen --password= --topic 01020304", exitUsage, "--password: it is empty"},
 		{"send --password p --topic 00000000 x", exitUsage, "not zeros"},
 		{"send --password p --topic xyz x", exitUsage, "--topic"},
 		{"send --password p --topic 0102030405 x", exitUsage, "at most 8 hex digits"},
@@ -121,6 +123,20 @@ func TestWhisperCommandsSayWhatIsWrong(t *testing.T) {
 		got := sennit(t, append([]string{"whisper"}, strings.Fields(tt.args)...)...)
 		if got.status != tt.status || !strings.Contains(got.stderr, tt.want) || got.stdout != "" {
 			t.Errorf("%s: %+v, want %d and %q", tt.args, got, tt.status, tt.want)
+		}
+	}
+}
+
+func TestAMessageThatCannotBeSealedInTimeSaysWhichFlagsHelp(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("on Windows the running node's pipe has one name, whatever the data directory")
+	}
+	url, dataDir := startRun(t)
+	for _, via := range [][]string{{"--node", url}, {"--datadir", dataDir}} {
+		args := []string{"whisper", "send", "--password", "p", "--topic", "01020304", "--pow", "1e12", "--pow-time", "1s", "x"}
+		got := sennit(t, append(args, via...)...)
+		if got.status != exitFailed || !strings.Contains(got.stderr, "not done in 1s: a smaller --pow or a shorter --ttl") {
+			t.Errorf("%v: %+v", via, got)
 		}
 	}
 }

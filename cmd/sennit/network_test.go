@@ -273,8 +273,8 @@ func TestRunSaysWhatToDoAboutWhatItCannotUse(t *testing.T) {
 		want              string
 	}{
 		{"a data directory in use", used, "127.0.0.1:0", "--datadir"},
-		{"a data directory that is a file", file, "127.0.0.1:0", "key file"},
-		{"a data directory below a file", filepath.Join(file, "below"), "127.0.0.1:0", "key file"},
+		{"a data directory that is a file", file, "127.0.0.1:0", "data directory"},
+		{"a data directory below a file", filepath.Join(file, "below"), "127.0.0.1:0", "data directory"},
 		{"an address of another machine", t.TempDir(), "192.0.2.1:0", "--listen"},
 	}
 	for _, tt := range tests {
@@ -283,6 +283,31 @@ func TestRunSaysWhatToDoAboutWhatItCannotUse(t *testing.T) {
 			t.Errorf("%s: %+v, want %q", tt.name, got, tt.want)
 		}
 	}
+}
+
+func TestRunWarnsOfWhatHasNoEffect(t *testing.T) {
+	p := startProgram(t, "run", "--datadir", t.TempDir(), "--listen", "127.0.0.1:0", "--nodiscover", "--nat", "none", "--noipc", "--shh-light")
+	p.stop()
+	if p.status != exitOK || !strings.Contains(p.stderr.String(), "--shh-light is for --shh") {
+		t.Errorf("status %d, %s", p.status, &p.stderr)
+	}
+}
+
+func TestADataDirectoryHasOneNodeWhateverElseDiffers(t *testing.T) {
+	dir := t.TempDir()
+	quiet := []string{"run", "--datadir", dir, "--listen", "127.0.0.1:0", "--nodiscover", "--nat", "none", "--noipc"}
+	first := startProgram(t, quiet...)
+	for _, more := range [][]string{nil, {"--nodekeyhex", testKey}, {"--noipc=false", "--ipc", filepath.Join(t.TempDir(), "s")}} {
+		got := sennit(t, append(quiet[:len(quiet):len(quiet)], more...)...)
+		if got.status != exitFailed || !strings.Contains(got.stderr, dir+" is in use by another process: a node runs there") || got.stdout != "" {
+			t.Errorf("with %q: %+v", more, got)
+		}
+	}
+	if got := sennit(t, "key", "show", filepath.Join(dir, "nodekey")); got.status != exitOK {
+		t.Errorf("the key: %+v", got)
+	}
+	first.stop()
+	startProgram(t, quiet...).stop()
 }
 
 func TestRunWarnsOfAStaticNodeThatItWillNeverDial(t *testing.T) {

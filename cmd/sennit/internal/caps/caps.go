@@ -38,6 +38,9 @@ func (c Cap) P2P() p2p.Cap {
 // known lists the protocols whose length needs no saying, in ascending order of name and version.
 var known = []Cap{
 	{"bzz", 8, 1},
+	{"bzz", 14, 1},
+	{"bzz-retrieve", 2, 2},
+	{"bzz-stream", 8, 6},
 	{"eth", 62, 8},
 	{"eth", 63, 17},
 	{"eth", 64, 17},
@@ -50,6 +53,7 @@ var known = []Cap{
 	{"eth", 71, 20},
 	{"eth", 72, 22},
 	{"hive", 8, 2},
+	{"hive", 11, 2},
 	{"pss", 2, 1},
 	{"sennit", 1, 2},
 	{"shh", 5, 64},

@@ -77,7 +77,7 @@ func TestDefaultOfferHoldsTheNamedProtocols(t *testing.T) {
 	for _, c := range Offer() {
 		names = append(names, c.String())
 	}
-	want := "bzz/8 eth/63 eth/64 eth/65 eth/66 eth/67 eth/68 eth/69 eth/70 eth/71 eth/72 hive/8 sennit/1 shh/6 snap/1 stream/8"
+	want := "bzz/8 bzz/14 bzz-retrieve/2 bzz-stream/8 eth/63 eth/64 eth/65 eth/66 eth/67 eth/68 eth/69 eth/70 eth/71 eth/72 hive/8 hive/11 sennit/1 shh/6 snap/1 stream/8"
 	if got := strings.Join(names, " "); got != want {
 		t.Errorf("offer is\n%s, want\n%s", got, want)
 	}

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -57,6 +58,24 @@ func (c *Eth) overrides(from *Eth) []override {
 // ServesChain reports whether the backend is EthChain.
 func (c *Eth) ServesChain() bool {
 	return c.Backend == EthChain || c.Backend == "" && len(c.Chain) > 0
+}
+
+// CheckFiles returns an error that names a file which the configuration names and that cannot be opened.
+func (c *Config) CheckFiles() error {
+	if !c.Eth.Enabled {
+		return nil
+	}
+	for _, file := range slices.Concat([]string{c.Eth.Genesis, c.Eth.Receipts}, c.Eth.Chain) {
+		if file == "" {
+			continue
+		}
+		f, err := os.Open(file)
+		if err != nil {
+			return fmt.Errorf("[eth] %w", err)
+		}
+		_ = f.Close() // it was only looked for
+	}
+	return nil
 }
 
 // check returns an error that names a value which makes no sense.

@@ -56,7 +56,7 @@ func Register(fs *pflag.FlagSet) *Flags {
 
 func (f *Flags) registerProgram() {
 	fs := f.fs
-	fs.StringVar(&f.file, "config", "", "TOML `FILE` with the sections [node] and [p2p]; flags override it")
+	fs.StringVar(&f.file, "config", "", "TOML `FILE` with the sections [node], [p2p], [eth], [shh], [bzz] and [rpc]; flags override it")
 	fs.StringVar(&f.dataDir, "datadir", "", "directory `DIR` of the key and the node database (default: sennit below your configuration directory)")
 	fs.StringVar(&f.nodeKey, "nodekey", "", "key `FILE` (default: nodekey below the data directory, made if missing)")
 	fs.StringVar(&f.nodeKeyHex, "nodekeyhex", "", "the key itself, 64 `HEX` digits; others can see it in the list of processes, so for tests only")

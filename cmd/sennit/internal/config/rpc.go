@@ -1,9 +1,12 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -43,10 +46,21 @@ func (c *RPC) overrides(from *RPC) []override {
 	}
 }
 
+// namespaces are the namespaces that a node can have.
+var namespaces = []string{"admin", "bzz", "eth", "net", "shh"}
+
 // check returns an error that names a value which makes no sense.
 func (c *RPC) check() error {
-	if c.HTTP == "" {
+	for _, name := range c.HTTPNamespaces {
+		if !slices.Contains(namespaces, name) {
+			return fmt.Errorf("rpc HTTPNamespaces has %q, want some of %s", name, strings.Join(namespaces, ", "))
+		}
+	}
+	switch {
+	case c.HTTP == "":
 		return nil
+	case len(c.HTTPNamespaces) == 0:
+		return errors.New("rpc HTTPNamespaces is empty: there is nothing to serve over HTTP")
 	}
 	if err := admin.CheckHTTPAddr(c.HTTP); err != nil {
 		return fmt.Errorf("rpc HTTP: %w", err)

@@ -65,7 +65,10 @@ func start(c DialConfig, cfg eth.Config, server p2p.Config) (*direct, error) {
 		return nil, err
 	}
 	d := &direct{handler: h, ended: &linkEnd{done: make(chan struct{})}, events: h.Subscribe(0)}
-	server.PrivateKey, server.Name, server.Protocols, server.Recorder, server.Logger = c.Key, c.Name, h.Protocols(), d.ended, cfg.Logger
+	server.PrivateKey, server.Name, server.Protocols, server.Logger = c.Key, c.Name, h.Protocols(), cfg.Logger
+	if server.Recorder == nil {
+		server.Recorder = d.ended
+	}
 	d.server = &p2p.Server{Config: server}
 	if err := d.server.Start(); err != nil {
 		h.Close()

@@ -13,6 +13,7 @@ import (
 
 	"github.com/sennit-net/sennit/cmd/sennit/internal/caps"
 	"github.com/sennit-net/sennit/cmd/sennit/internal/config"
+	"github.com/sennit-net/sennit/cmd/sennit/internal/filelock"
 	"github.com/sennit-net/sennit/p2p"
 )
 
@@ -24,6 +25,7 @@ type Node struct {
 	counts    []*counter
 
 	// Set by Start.
+	lock     *os.File // of the data directory; nil without one
 	server   *p2p.Server
 	events   *eventLog
 	services []service
@@ -42,7 +44,15 @@ func New(c *config.Config, logger log.Logger) (*Node, error) {
 }
 
 // Start starts the node; it must be stopped then. Errors say what to do where the program knows.
-func (n *Node) Start() error {
+func (n *Node) Start() (err error) {
+	if err := n.lockDataDir(); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			n.unlockDataDir()
+		}
+	}()
 	c, logger := n.config, n.log
 	key, made, err := c.Key()
 	if err != nil {
@@ -54,9 +64,6 @@ func (n *Node) Start() error {
 	cfg := c.P2P
 	cfg.PrivateKey, cfg.Name, cfg.Logger = key, c.Node.Name, logger
 	if cfg.NodeDatabase == "" && c.Node.DataDir != "" && !cfg.NoDiscovery {
-		if err := os.MkdirAll(c.Node.DataDir, 0o700); err != nil {
-			return fmt.Errorf("data directory: %w", err)
-		}
 		cfg.NodeDatabase = filepath.Join(c.Node.DataDir, "nodes")
 	}
 
@@ -84,6 +91,28 @@ func (n *Node) Start() error {
 	logger.Info("node started", "enode", n.Enode(), "name", cfg.Name, "listen", n.server.ListenAddr, "maxpeers", cfg.MaxPeers,
 		"protocols", capNames(cfg.Protocols), "static", len(cfg.StaticNodes), "discovery", !cfg.NoDiscovery && (cfg.DiscoveryV4 || cfg.DiscoveryV5))
 	return nil
+}
+
+// lockDataDir makes sure that no other node has the data directory, which is made if it is missing.
+func (n *Node) lockDataDir() error {
+	dir := n.config.Node.DataDir
+	if dir == "" {
+		return nil
+	}
+	var err error
+	n.lock, err = filelock.Dir(dir)
+	if errors.Is(err, filelock.ErrInUse) {
+		return fmt.Errorf("the data directory %s is %w: a node runs there; choose another with --datadir", dir, filelock.ErrInUse)
+	} else if err != nil {
+		return fmt.Errorf("data directory: %w; choose another with --datadir", err)
+	}
+	return nil
+}
+
+func (n *Node) unlockDataDir() {
+	if n.lock != nil {
+		_ = n.lock.Close() // nothing was written
+	}
 }
 
 // startServices starts all of the services or, if one fails, stops them all.
@@ -150,4 +179,5 @@ func (n *Node) Stop() {
 	for _, c := range n.counts {
 		n.log.Info("protocol received", "protocol", c.cap.String(), "messages", c.messages.Load(), "bytes", c.bytes.Load())
 	}
+	n.unlockDataDir()
 }

@@ -19,6 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/sennit-net/sennit/cmd/sennit/internal/config"
+	"github.com/sennit-net/sennit/cmd/sennit/internal/filelock"
 	"github.com/sennit-net/sennit/p2p"
 	"github.com/sennit-net/sennit/protocols/bzz"
 	"github.com/sennit-net/sennit/protocols/bzz/chunk"
@@ -137,6 +138,58 @@ func TestTheRestOfAnotherFileIsNotContinued(t *testing.T) {
 	}
 	if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, content(200000)) {
 		t.Errorf("%d bytes, %v", len(got), err)
+	}
+}
+
+func TestAPartThatIsDamagedIsGotAgain(t *testing.T) {
+	p := openTestStore(t)
+	want := content(3<<19 + 77)
+	for _, encrypt := range []bool{false, true} {
+		ref, _, err := Put(t.Context(), p, bytes.NewReader(want), 0, encrypt, untold, untold)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, tt := range []struct {
+			name    string
+			damage  func([]byte)
+			resumed int64
+		}{
+			{"nothing", func([]byte) {}, 1 << 20},
+			{"one bit", func(b []byte) { b[700_000] ^= 1 }, 700_000 / 4096 * 4096},
+			{"a gap from the beginning on", func(b []byte) { clear(b[:8192]) }, 0},
+		} {
+			path := filepath.Join(t.TempDir(), "file")
+			part := bytes.Clone(want[:1<<20+1000])
+			tt.damage(part)
+			if err := os.WriteFile(partialPath(path, ref), part, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			_, resumed, err := GetFile(t.Context(), p, ref, path, false, untold)
+			if err != nil || resumed != tt.resumed {
+				t.Errorf("damaged is %s, encrypted %v: resumed at %d, %v, want %d", tt.name, encrypt, resumed, err, tt.resumed)
+			}
+			if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, want) {
+				t.Errorf("damaged is %s, encrypted %v: %d bytes that are not the file, %v", tt.name, encrypt, len(got), err)
+			}
+		}
+	}
+}
+
+func TestTwoDoNotGetAFileToTheSamePlace(t *testing.T) {
+	p := openTestStore(t)
+	ref, path := mustPut(t, p, content(100_000)), filepath.Join(t.TempDir(), "file")
+	first, err := openPartial(partialPath(path, ref))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := GetFile(t.Context(), p, ref, path, false, untold); !errors.Is(err, filelock.ErrInUse) || !strings.Contains(err.Error(), "same file") {
+		t.Errorf("while another gets it: %v", err)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := GetFile(t.Context(), p, ref, path, false, untold); err != nil {
+		t.Errorf("after that: %v", err)
 	}
 }
 

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 
+	"github.com/sennit-net/sennit/cmd/sennit/internal/filelock"
 	"github.com/sennit-net/sennit/protocols/bzz/chunk"
 	"github.com/sennit-net/sennit/protocols/bzz/file"
 )
@@ -48,8 +50,8 @@ func write(ctx context.Context, f *file.File, offset int64, w io.Writer, told Pr
 }
 
 // GetFile writes a file to path. What has arrived stands in a file beside it until all has, so that a later call for the
-// same reference goes on where this one was interrupted; resumed is how many bytes were there already. If path exists,
-// that is an error unless it may be overwritten.
+// same reference goes on where this one was interrupted; resumed is how many bytes were there already, and are those of the
+// file. If path exists, that is an error unless it may be overwritten, and so is another call that is under way for both.
 func GetFile(ctx context.Context, from Place, ref file.Reference, path string, overwrite bool, told Progress) (size, resumed int64, err error) {
 	if _, err := os.Stat(path); err == nil && !overwrite {
 		return 0, 0, fmt.Errorf("%s: %w", path, os.ErrExist)
@@ -59,20 +61,51 @@ func GetFile(ctx context.Context, from Place, ref file.Reference, path string, o
 		return 0, 0, err
 	}
 	partial := partialPath(path, ref)
-	out, err := os.OpenFile(partial, os.O_RDWR|os.O_CREATE, 0o666)
+	out, err := openPartial(partial)
 	if err != nil {
 		return 0, 0, err
 	}
-	if resumed, err = resume(out, f.Size()); err == nil {
+	if resumed, err = resume(ctx, out, f, told); err == nil {
 		_, err = write(ctx, f, resumed, out, told)
 	}
 	if err == nil {
 		err = out.Sync()
 	}
+	if err == nil && runtime.GOOS != "windows" {
+		err = os.Rename(partial, path) // while it is locked
+	}
 	if err = errors.Join(err, out.Close()); err != nil {
 		return 0, resumed, fmt.Errorf("%w; what has arrived is in %s, and the same command goes on from there", err, partial)
 	}
-	return f.Size(), resumed, os.Rename(partial, path)
+	if runtime.GOOS == "windows" {
+		err = os.Rename(partial, path) // there, not while it is open
+	}
+	return f.Size(), resumed, err
+}
+
+// openPartial opens what has arrived of a file, for one caller at a time.
+func openPartial(partial string) (*os.File, error) {
+	out, err := os.OpenFile(partial, os.O_RDWR|os.O_CREATE, 0o666)
+	if err != nil {
+		return nil, err
+	}
+	err = filelock.Lock(out)
+	if err == nil {
+		// Whoever had it until now may be done, and have given it its name.
+		var opened, named os.FileInfo
+		if opened, err = out.Stat(); err == nil {
+			if named, err = os.Stat(partial); err == nil && !os.SameFile(opened, named) || errors.Is(err, os.ErrNotExist) {
+				err = filelock.ErrInUse
+			}
+		}
+	}
+	if errors.Is(err, filelock.ErrInUse) {
+		err = fmt.Errorf("%s is %w, which gets the same file to the same place", partial, filelock.ErrInUse)
+	}
+	if err != nil {
+		return nil, errors.Join(err, out.Close())
+	}
+	return out, nil
 }
 
 // partialPath returns the name of what has arrived of a file. The reference is part of it, so that it is never continued
@@ -81,13 +114,17 @@ func partialPath(path string, ref file.Reference) string {
 	return fmt.Sprintf("%s.%.16s.part", path, ref.Address)
 }
 
-// resume finds out how much of a file of some size has been written to out, in whole chunks, and seeks to the end of it.
-func resume(out *os.File, size int64) (int64, error) {
+// resume finds out how much of what is in out is the beginning of a file, in whole chunks, drops what follows, and seeks to
+// the end of it. The size alone would not do: after a crash of the machine there can be a gap, and anybody can write there.
+func resume(ctx context.Context, out *os.File, f *file.File, told Progress) (int64, error) {
 	info, err := out.Stat()
 	if err != nil {
 		return 0, err
 	}
-	n := min(info.Size(), size) / chunk.MaxPayload * chunk.MaxPayload
+	n, err := f.Match(ctx, out, info.Size(), func(n int64) { told(n, f.Size()) })
+	if err != nil {
+		return 0, err
+	}
 	if err := out.Truncate(n); err != nil {
 		return 0, err
 	}

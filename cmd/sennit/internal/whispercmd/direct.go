@@ -20,8 +20,9 @@ import (
 
 // Node is where messages are posted and come from.
 type Node interface {
-	// Send posts a message and returns the hash of its envelope once another node has it, or the running node does.
-	Send(context.Context, shh.Outgoing) (common.Hash, error)
+	// Send posts a message and returns the hash of its envelope once another node has it, or the running node does. slow, if
+	// not nil, is told once when the proof of work takes long; it is not called after Send has returned.
+	Send(ctx context.Context, m shh.Outgoing, slow func(text string)) (common.Hash, error)
 
 	// Listen hands on the messages that a filter lets pass until ctx ends or got returns an error, which it returns.
 	Listen(ctx context.Context, f shh.Filter, got func(*shh.ReceivedMessage) error) error
@@ -97,7 +98,7 @@ func (d *direct) await(ctx context.Context, done func() bool) error {
 }
 
 // Send posts a message with at least as much proof of work as the peer asks for.
-func (d *direct) Send(ctx context.Context, m shh.Outgoing) (common.Hash, error) {
+func (d *direct) Send(ctx context.Context, m shh.Outgoing, slow func(string)) (common.Hash, error) {
 	peers := d.whisper.Peers()
 	if len(peers) == 0 {
 		return common.Hash{}, d.await(ctx, func() bool { return false })
@@ -105,7 +106,11 @@ func (d *direct) Send(ctx context.Context, m shh.Outgoing) (common.Hash, error) 
 	if m.Work == 0 {
 		m.Work = max(shh.DefaultMinWork, peers[0].MinWork)
 	}
-	e, err := d.whisper.Post(ctx, m)
+	var e *shh.Envelope
+	err := sealing(slow, m.WorkTime, func() (err error) {
+		e, err = d.whisper.Post(ctx, m)
+		return err
+	})
 	if err != nil {
 		return common.Hash{}, err
 	}

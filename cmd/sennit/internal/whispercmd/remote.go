@@ -55,7 +55,7 @@ const (
 )
 
 // Send has the node post a message.
-func (r *remote) Send(ctx context.Context, m shh.Outgoing) (common.Hash, error) {
+func (r *remote) Send(ctx context.Context, m shh.Outgoing, slow func(string)) (common.Hash, error) {
 	n := shh.NewMessage{
 		TTL: uint32(m.TTL / time.Second), Topic: m.Topic, Payload: m.Payload, Padding: m.Padding,
 		PowTime: uint32((m.WorkTime + time.Second - 1) / time.Second), PowTarget: m.Work,
@@ -86,7 +86,7 @@ func (r *remote) Send(ctx context.Context, m shh.Outgoing) (common.Hash, error) 
 		n.Sig = id
 	}
 	var hash common.Hash
-	err := r.client.CallContext(ctx, &hash, "shh_post", n)
+	err := sealing(slow, m.WorkTime, func() error { return r.client.CallContext(ctx, &hash, "shh_post", n) })
 	return hash, err
 }
 

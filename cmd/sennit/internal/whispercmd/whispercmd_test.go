@@ -136,7 +136,7 @@ func TestMessagesGoFromEitherKindOfNodeToEither(t *testing.T) {
 					{SymKey: key, Topic: topic, From: signer, Payload: []byte("hello")}, {To: &recipient.PublicKey, Payload: []byte("hello")},
 				} {
 					m.TTL, m.WorkTime = 5*time.Second, patience
-					if hash, err := sender.Send(t.Context(), m); err != nil || hash == [32]byte{} {
+					if hash, err := sender.Send(t.Context(), m, nil); err != nil || hash == [32]byte{} {
 						t.Fatalf("%s to %s: %v, %v", from, to, hash, err)
 					}
 				}
