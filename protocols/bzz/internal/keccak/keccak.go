@@ -1,5 +1,5 @@
 // Package keccak computes Keccak-256 as Swarm uses it: of many short messages at once. A processor with AVX2 hashes four in
-// about twice the time of one.
+// little more than the time of one.
 package keccak
 
 import (
@@ -57,7 +57,7 @@ func (h *Hasher) Blocks(dst, src []byte, n, length int) {
 	if length > BlockSize {
 		panic(fmt.Sprintf("keccak: messages of %d bytes, at most %d", length, BlockSize))
 	}
-	if !wide || n < 2 { // as soon as there are two, all lanes at once are as fast as one after the other
+	if !wide || n < 2 { // as soon as there are two, all lanes at once are faster than one after the other
 		for i := range n {
 			copy(dst[i*Size:], h.Sum(src[i*BlockSize:][:length], nil))
 		}
