@@ -95,12 +95,14 @@ func startOurs(t *testing.T, change func(*bzz.Config)) *swarmNode {
 	if err != nil {
 		t.Fatal(err)
 	}
-	base := bzz.OverlayOf(&key.PublicKey)
-	s := &swarmNode{base: base, chunks: store.NewMemory(store.Options{Base: base}), events: make(chan *p2p.PeerEvent, 1000), conns: new(cutter)}
-	cfg := bzz.Config{Overlay: base, Store: s.chunks, SyncDelay: 100 * time.Millisecond}
+	cfg := bzz.Config{Overlay: bzz.OverlayOf(&key.PublicKey), SyncDelay: 100 * time.Millisecond}
 	if change != nil {
 		change(&cfg)
 	}
+	s := &swarmNode{
+		base: cfg.Overlay, chunks: store.NewMemory(store.Options{Base: cfg.Overlay}), events: make(chan *p2p.PeerEvent, 1000), conns: new(cutter),
+	}
+	cfg.Store = s.chunks
 	if s.Node, err = bzz.New(cfg); err != nil {
 		t.Fatal(err)
 	}

@@ -112,7 +112,10 @@ func TestSwarmExchangesEncryptedFiles(t *testing.T) {
 // stays up beyond the counterpart's timers: pings every 15 s, 30 s for a batch to come, 30 s of silence.
 func TestSwarmSyncs(t *testing.T) {
 	t.Parallel()
-	ours := startOurs(t, nil)
+	ours := startOurs(t, func(c *bzz.Config) {
+		c.Overlay = smallChunk(t, "before 0").Address() // which shares more bits with it than there are bins
+		c.Overlay[chunk.AddressSize-1] ^= 1
+	})
 	var before []string
 	for i := range 300 {
 		c := smallChunk(t, fmt.Sprintf("before %d", i))

@@ -9,6 +9,7 @@ import (
 	"github.com/ethereum/go-ethereum/rlp"
 
 	"github.com/sennit-net/sennit/protocols/bzz/chunk"
+	"github.com/sennit-net/sennit/protocols/bzz/store"
 	"github.com/sennit-net/sennit/protocols/bzz/wire"
 )
 
@@ -42,10 +43,10 @@ func TestWhatAPeerCanMakeUsKeepIsBounded(t *testing.T) {
 		synctest.Wait()
 		r.rest()
 		before := heap()
-		for bin := range maxStreams {
+		for bin := range 2 * store.Bins {
 			live := wire.SyncBin(bin)
 			r.say(wire.StreamName, wire.RequestSubscription{Stream: live, Range: &wire.Range{}, Priority: 2})
-			if bin >= maxStreams/2 {
+			if bin >= store.Bins {
 				continue // refused
 			}
 			for i, stream := range []wire.Stream{live, live.History()} {
@@ -68,10 +69,10 @@ func TestWhatAPeerCanMakeUsKeepIsBounded(t *testing.T) {
 		synctest.Wait()
 		r.rest()
 		after := heap()
-		if info, _ := n.peerInfo(n.onlyPeer(t)); info.Taken != maxStreams {
+		if info, _ := n.peerInfo(n.onlyPeer(t)); info.Taken != 2*store.Bins {
 			t.Errorf("%+v", info)
 		}
-		if s := n.Stats(); s.Wanted != maxStreams*wire.MaxOffer || s.Searches != maxForwards {
+		if s := n.Stats(); s.Wanted != 2*store.Bins*wire.MaxOffer || s.Searches != maxForwards {
 			t.Errorf("%+v", s)
 		}
 		grown := int64(after) - int64(before)

@@ -109,23 +109,20 @@ const (
 
 // Limits of what peers can make a node keep and do. Each peer has its own unless it says otherwise.
 const (
-	maxStreams   = 64   // streams offered to a peer, and as many taken from it
+	maxRefusals  = 128  // of subscriptions, before the link ends
+	maxRanges    = 64   // ranges of the later dialect that are offered to a peer at a time
 	maxSeen      = 4096 // addresses remembered as known to a peer; beyond that all are forgotten
 	maxForwards  = 256  // chunks looked for on a peer's behalf; further requests are not answered
 	maxSearches  = 4096 // chunks looked for, all peers and users together; a quarter is for users alone
 	maxDialing   = 64   // nodes being dialed because hive suggested them, all together
 	offerSize    = 128  // hashes in an offer of ours
 	maxHops      = 20   // a request that has come this far is not handed on
-	maxBin       = 16   // streams of further bins are not asked for
 	maxKeptInput = 64 << 10
 
 	// Addresses that a peer tells of are told to others at this rate; the rest is only remembered.
 	tellPerSecond = 16
 	tellBurst     = 256
 )
-
-// SyncedBins is how many bins of a store nodes sync: the first ones.
-const SyncedBins = maxBin + 1
 
 // Times of the protocols.
 const (

@@ -235,9 +235,9 @@ func TestRangesAreOfferedOnceEach(t *testing.T) {
 func TestPeersThatBreakTheRulesOfPullingAreDisconnected(t *testing.T) {
 	stream := wire.Stream{Name: wire.SyncStream, Key: "2"}
 	get := wire.GetRange{ID: 1, Stream: stream, From: 1, Batch: 64}
-	flood := make([]wire.Message, maxStreams+1)
+	flood := make([]wire.Message, maxRanges+1)
 	for i := range flood {
-		flood[i] = wire.GetRange{ID: uint64(i), Stream: wire.SyncBin(i), From: 1, Batch: 64}
+		flood[i] = wire.GetRange{ID: uint64(i), Stream: wire.SyncBin(3).History(), From: 1, To: 9, Batch: 64}
 	}
 	for _, test := range []struct {
 		name     string
@@ -251,7 +251,9 @@ func TestPeersThatBreakTheRulesOfPullingAreDisconnected(t *testing.T) {
 		{"not malformed but unknown", []wire.Message{wire.StreamInfoReq{}, wire.PullWanted{ID: 9}}, errNoOffer.Error()},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			r := meetLater(t, newNode(t, nil), near(0, 1))
+			n := newNode(t, nil)
+			put(t, n, chunksOfBin(3, 1)...)
+			r := meetLater(t, n, near(0, 1))
 			for _, m := range test.messages {
 				r.say(wire.PullName, m)
 			}

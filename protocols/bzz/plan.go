@@ -1,6 +1,7 @@
 package bzz
 
 import (
+	"github.com/sennit-net/sennit/protocols/bzz/store"
 	"github.com/sennit-net/sennit/protocols/bzz/wire"
 )
 
@@ -27,13 +28,13 @@ func (n *Node) planSyncing() {
 			continue
 		}
 		c := change{s: s}
-		bins := binsFor(min(n.cfg.Overlay.PO(s.remote.Addr.Overlay), maxBin), depth)
+		bins := binsFor(min(n.cfg.Overlay.PO(s.remote.Addr.Overlay), store.Bins-1), depth)
 		for bin := range s.planned {
 			if !bins[bin] {
 				c.end = append(c.end, bin)
 			}
 		}
-		for bin := range maxBin + 1 {
+		for bin := range store.Bins {
 			if bins[bin] && !s.planned[bin] {
 				c.begin = append(c.begin, bin)
 			}
@@ -54,7 +55,7 @@ func binsFor(po, depth int) map[int]bool {
 		bins[po] = true
 		return bins
 	}
-	for bin := depth; bin <= maxBin; bin++ {
+	for bin := depth; bin < store.Bins; bin++ {
 		bins[bin] = true
 	}
 	return bins

@@ -25,7 +25,7 @@ var pullHandlers = [wire.PullLength]func(*session, []byte) error{
 
 // Errors that end a link.
 var (
-	errTooManyRanges = fmt.Errorf("bzz: more than %d ranges asked for at a time", maxStreams)
+	errTooManyRanges = fmt.Errorf("bzz: more than %d ranges asked for at a time", maxRanges)
 	errRangeTwice    = errors.New("bzz: a range was asked for with the id of another")
 )
 
@@ -261,7 +261,7 @@ func (s *session) handleGetRange(payload []byte) error {
 	switch {
 	case s.ranges[m.ID] != nil:
 		err = fmt.Errorf("%w: %d", errRangeTwice, m.ID)
-	case len(s.ranges) >= maxStreams:
+	case len(s.ranges) >= maxRanges:
 		err = errTooManyRanges
 	default:
 		s.supersedeLocked(v)

@@ -103,15 +103,10 @@ func (s *session) startServing(v *served, from, to uint64) error {
 	ctx, cancel := context.WithCancel(s.ctx)
 	v.cancel, v.answers, v.resume = cancel, make(chan answer, 1), make(chan struct{}, 1)
 	s.mu.Lock()
-	switch {
-	case s.served[v.stream] != nil:
+	if s.served[v.stream] != nil {
 		s.mu.Unlock()
 		cancel()
 		return fmt.Errorf("stream %v already registered", v.stream)
-	case len(s.served) >= maxStreams:
-		s.mu.Unlock()
-		cancel()
-		return fmt.Errorf("more than %d streams", maxStreams)
 	}
 	s.served[v.stream] = v
 	s.mu.Unlock()

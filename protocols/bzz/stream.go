@@ -114,7 +114,7 @@ func (s *session) handleSubscribeError(payload []byte) error {
 	}
 	s.node.log.Debug("the peer refuses a subscription", "peer", s.peer.ID(), "text", m.Text)
 	s.refusals++
-	if s.refusals > 2*maxStreams {
+	if s.refusals > maxRefusals {
 		return fmt.Errorf("%w, the last: %q", errRefusals, m.Text)
 	}
 	s.node.counts.refused.Add(1)

@@ -242,7 +242,7 @@ func TestSubscriptionsThatCannotBeAreRefusedWithAMessage(t *testing.T) {
 	}
 }
 
-func TestNoPeerGetsMoreThanSixtyFourStreams(t *testing.T) {
+func TestNoPeerGetsMoreStreamsThanThereAreBins(t *testing.T) {
 	n := newNode(t, nil)
 	r := meet(t, n, near(0, 1), false)
 	for bin := range 200 {
@@ -250,7 +250,7 @@ func TestNoPeerGetsMoreThanSixtyFourStreams(t *testing.T) {
 		r.say(wire.StreamName, wire.RequestSubscription{Stream: wire.SyncBin(bin), Range: &wire.Range{}, Priority: 2})
 	}
 	r.alive(n)
-	if info, _ := n.peerInfo(n.onlyPeer(t)); info.Offered != maxStreams || info.Taken != maxStreams {
+	if info, _ := n.peerInfo(n.onlyPeer(t)); info.Offered != 2*store.Bins || info.Taken != 2*store.Bins {
 		t.Errorf("%+v", info)
 	}
 	for bin := range 200 {
@@ -260,7 +260,7 @@ func TestNoPeerGetsMoreThanSixtyFourStreams(t *testing.T) {
 		r.say(wire.StreamName, wire.Quit{Stream: wire.SyncBin(bin).History()})
 	}
 	r.alive(n)
-	if info, _ := n.peerInfo(n.onlyPeer(t)); info.Offered != 0 || info.Taken != maxStreams {
+	if info, _ := n.peerInfo(n.onlyPeer(t)); info.Offered != 0 || info.Taken != 2*store.Bins {
 		t.Errorf("%+v", info) // what it has quit is remembered, so that an offer on its way does no harm
 	}
 }
@@ -401,7 +401,7 @@ func TestAPeerThatRefusesToSyncIsKept(t *testing.T) {
 	if err := <-done; err != nil || n.Stats().Asked != 0 {
 		t.Errorf("%v; a peer that does not serve is asked %d times", err, n.Stats().Asked)
 	}
-	for range 2 * maxStreams {
+	for range maxRefusals {
 		r.say(wire.StreamName, wire.SubscribeError{Text: "boo"})
 	}
 	r.end(errRefusals.Error())

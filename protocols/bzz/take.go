@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sennit-net/sennit/protocols/bzz/chunk"
+	"github.com/sennit-net/sennit/protocols/bzz/store"
 	"github.com/sennit-net/sennit/protocols/bzz/wire"
 )
 
@@ -48,7 +49,7 @@ func (s *session) handleRequestSubscription(payload []byte) error {
 	if m.Priority >= wire.Priorities {
 		return fmt.Errorf("%w: %d", errPriority, m.Priority)
 	}
-	if _, ok := m.Stream.Bin(); !ok || !m.Stream.Live || !s.node.cfg.syncs() {
+	if bin, ok := m.Stream.Bin(); !ok || bin >= store.Bins || !m.Stream.Live || !s.node.cfg.syncs() {
 		return nil
 	}
 	s.mu.Lock()
@@ -60,10 +61,10 @@ func (s *session) handleRequestSubscription(payload []byte) error {
 	return s.stream.push(int(m.Priority), wire.Subscribe(m))
 }
 
-// takeLocked registers a live stream, and its history. It returns false if it is taken already or there are too many. A
-// stream that had ended begins anew.
+// takeLocked registers a live stream, and its history. It returns false if it is taken already. A stream that had
+// ended begins anew.
 func (s *session) takeLocked(stream wire.Stream, priority int, history bool) bool {
-	if t := s.taken[stream]; t != nil && !t.ended || t == nil && len(s.taken)+2 > maxStreams {
+	if t := s.taken[stream]; t != nil && !t.ended {
 		return false
 	}
 	s.taken[stream] = &taken{stream: stream, priority: priority}

@@ -15,8 +15,9 @@ import (
 	"github.com/sennit-net/sennit/protocols/bzz/chunk"
 )
 
-// Bins is how many bins there are. The last one takes every chunk that shares as many leading bits or more.
-const Bins = 256
+// Bins is how many bins there are. The last one takes every chunk that shares as many leading bits or more: nodes sync bins 0
+// to 16, and a chunk in none of these would reach nobody.
+const Bins = 17
 
 // DefaultCapacity is how much a store holds unless told otherwise, in bytes: 5 GiB.
 const DefaultCapacity = 5 << 30

@@ -23,7 +23,7 @@ var (
 )
 
 const (
-	format     = 1
+	format     = 2
 	placeSize  = 4 + 2 + 8 + 8
 	lockPeriod = time.Second // that another process has to let go of the index
 )
@@ -197,8 +197,8 @@ func (x *index) load(claim func(slot uint32) error) (s state, err error) {
 			s.lastUse = binary.BigEndian.Uint64(k)
 		}
 		return tx.Bucket(bucketCursors).ForEach(func(k, v []byte) error {
-			if len(k) != 1 || len(v) != 8 {
-				return fmt.Errorf("cursor of %d and %d bytes", len(k), len(v))
+			if len(k) != 1 || k[0] >= Bins || len(v) != 8 {
+				return fmt.Errorf("cursor of bin %x with %d bytes", k, len(v))
 			}
 			s.cursors[k[0]] = binary.BigEndian.Uint64(v)
 			return nil

@@ -217,7 +217,7 @@ func TestBinsKeepTheOrderOfArrival(t *testing.T) {
 		if got, err := s.Range(0, 5, 7, 100); err != nil || len(got) != 3 {
 			t.Fatalf("with an end: %v, %v", got, err)
 		}
-		if got, err := s.Range(200, 0, 100, 100); err != nil || len(got) != 0 || s.Cursor(200) != 0 {
+		if got, err := s.Range(Bins-2, 0, 100, 100); err != nil || len(got) != 0 || s.Cursor(Bins-2) != 0 {
 			t.Fatalf("an empty bin: %v, %v", got, err)
 		}
 		for _, bin := range []int{-1, Bins} {
@@ -226,6 +226,18 @@ func TestBinsKeepTheOrderOfArrival(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestTheLastBinHasAllThatShareMoreBits(t *testing.T) {
+	for shared, want := range map[int]int{0: 0, 7: 7, 15: 15, 16: 16, 17: 16, 200: 16} {
+		addr := numbered(0).Address()
+		addr[shared/8] ^= 0x80 >> (shared % 8)
+		s := NewMemory(Options{Base: addr})
+		mustPut(t, s, 0)
+		if s.Cursor(want) != 1 {
+			t.Errorf("a chunk that shares %d bits is not in bin %d", shared, want)
+		}
+	}
 }
 
 func TestChunksThatLeaveAndComeAgainHaveNewNumbers(t *testing.T) {

@@ -6,20 +6,18 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/sennit-net/sennit/protocols/bzz"
 	"github.com/sennit-net/sennit/protocols/bzz/chunk"
 	"github.com/sennit-net/sennit/protocols/bzz/store"
 )
 
 // shelf is a store that shows to other nodes the chunks of the files that are being put, and nothing else of the local
-// store. It takes nothing. It needs 32 bytes for each chunk, less than a hundredth of the files. Its last bin is the last one
-// that nodes sync, and has what belongs behind that as well: all of a file has to be offered.
+// store. It takes nothing. It needs 32 bytes for each chunk, less than a hundredth of the files.
 type shelf struct {
 	base   chunk.Address
 	chunks *store.Store
 
 	mu      sync.Mutex // guards what follows
-	bins    [bzz.SyncedBins][]chunk.Address
+	bins    [store.Bins][]chunk.Address
 	offered bool
 	changed chan struct{} // closed by offer
 }
@@ -30,7 +28,7 @@ func newShelf(base chunk.Address, chunks *store.Store) *shelf {
 
 // add puts a chunk on the shelf. It must not be called after offer.
 func (s *shelf) add(addr chunk.Address) {
-	bin := min(s.base.PO(addr), bzz.SyncedBins-1)
+	bin := min(s.base.PO(addr), store.Bins-1)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.bins[bin] = append(s.bins[bin], addr)

@@ -398,10 +398,10 @@ func TestAShelfShowsOnlyWhatIsOnIt(t *testing.T) {
 	if s.Cursor(0) != 2 || s.Cursor(7) != 1 || s.Cursor(8) != 0 {
 		t.Errorf("cursors %d, %d, %d", s.Cursor(0), s.Cursor(7), s.Cursor(8))
 	}
-	if n := s.Cursor(bzz.SyncedBins - 1); n != 2 || s.Cursor(bzz.SyncedBins) != 0 {
+	if n := s.Cursor(store.Bins - 1); n != 2 || s.Cursor(store.Bins) != 0 {
 		t.Errorf("%d chunks that share many bits with the node are offered, want 2", n)
 	}
-	if entries, err := s.Range(bzz.SyncedBins, 0, 9, 9); err != nil || len(entries) > 0 {
+	if entries, err := s.Range(store.Bins, 0, 9, 9); err != nil || len(entries) > 0 {
 		t.Errorf("%v, %v in a bin that nobody syncs", entries, err)
 	}
 	entries, err := s.Range(0, 2, 9, 9)
