@@ -365,7 +365,7 @@ func (f *forger) open() (code uint64, payload []byte, wireSize int, err error) {
 	if _, err := io.ReadFull(f.in, head); err != nil {
 		return 0, nil, 0, err
 	}
-	n, err := f.Opener.OpenHeader(head)
+	n, _, err := f.Opener.Open(head)
 	if err != nil {
 		return 0, nil, 0, err
 	}

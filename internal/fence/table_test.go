@@ -16,7 +16,7 @@ type row struct {
 // package starts with the question on which floor it stands.
 var table = []row{
 	// Floor 0: pure, no socket.
-	{tree: "internal/frame", foreign: []string{geth + "/crypto", "golang.org/x/crypto"}},
+	{tree: "internal/frame", foreign: []string{geth + "/crypto", "golang.org/x/crypto", "github.com/cloudflare/circl"}},
 	{tree: "internal/lanes"},
 	{tree: "internal/buffer"},
 	{tree: "trace", foreign: []string{geth + "/p2p/enode"}},
@@ -49,7 +49,7 @@ var table = []row{
 // dependencies are the modules that docs/decisions/0001-dependencies.md settled on. Tests may use more.
 var dependencies = []string{
 	geth,
-	"github.com/cloudflare/circl", // several Keccak at once, for protocols/bzz
+	"github.com/cloudflare/circl", // several Keccak at once, for internal/frame and protocols/bzz
 	"github.com/decred/dcrd/dcrec/secp256k1/v4",
 	"github.com/golang/snappy",
 	"github.com/gopacket/gopacket",

@@ -106,12 +106,29 @@ func open(o *Opener, frame []byte) ([]byte, error) {
 	if len(frame) < HeaderSize {
 		return nil, errors.New("short header")
 	}
-	n, err := o.OpenHeader(frame[:HeaderSize])
+	n, whole, err := o.Open(frame)
 	if err != nil {
 		return nil, err
 	}
-	if len(frame) < SealedSize(n) {
-		return nil, fmt.Errorf("frame of %d bytes, its header says %d", len(frame), SealedSize(n))
+	if !whole {
+		return nil, errShort
+	}
+	return frame[HeaderSize:][:n], nil
+}
+
+var errShort = errors.New("frame is shorter than its header says")
+
+// openPieces opens the header by itself, then the body.
+func openPieces(o *Opener, frame []byte) ([]byte, error) {
+	if len(frame) < HeaderSize {
+		return nil, errors.New("short header")
+	}
+	n, whole, err := o.Open(frame[:HeaderSize])
+	if err != nil {
+		return nil, err
+	}
+	if whole || len(frame) < SealedSize(n) {
+		return nil, errShort
 	}
 	body := frame[HeaderSize:][:PaddedSize(n)]
 	o.OpenBody(body)
@@ -120,6 +137,9 @@ func open(o *Opener, frame []byte) ([]byte, error) {
 	}
 	return body[:n], nil
 }
+
+// opened are the ways to open a frame.
+var opened = map[string]func(*Opener, []byte) ([]byte, error){"whole": open, "in pieces": openPieces}
 
 // constantHash is the stub of vector 11d: whatever is written, the digest is 32 times 01.
 type constantHash struct{ hash.Hash }
@@ -231,34 +251,38 @@ func TestSealWorksOnADirtyBuffer(t *testing.T) {
 
 func TestEveryChangedBitIsRefusedForGood(t *testing.T) {
 	data := []byte("data of a frame, longer than one block")
-	for i := range SealedSize(len(data)) {
-		sealer, opener := pair(t, "bits")
-		frame, next := seal(sealer, data), seal(sealer, data)
-		frame[i] ^= 1 << (i % 8)
-		if _, err := open(opener, frame); !errors.Is(err, ErrBadMAC) {
-			t.Fatalf("byte %d changed: error %v, want %v", i, err, ErrBadMAC)
-		}
-		if _, err := opener.OpenHeader(next[:HeaderSize]); !errors.Is(err, ErrBadMAC) {
-			t.Fatalf("byte %d changed: next frame's error %v, want %v", i, err, ErrBadMAC)
-		}
-		if err := opener.OpenMAC(next[:MACSize]); !errors.Is(err, ErrBadMAC) {
-			t.Fatalf("byte %d changed: next MAC's error %v, want %v", i, err, ErrBadMAC)
+	for name, open := range opened {
+		for i := range SealedSize(len(data)) {
+			sealer, opener := pair(t, "bits")
+			frame, next := seal(sealer, data), seal(sealer, data)
+			frame[i] ^= 1 << (i % 8)
+			if _, err := open(opener, frame); !errors.Is(err, ErrBadMAC) {
+				t.Fatalf("%s, byte %d changed: error %v, want %v", name, i, err, ErrBadMAC)
+			}
+			if _, err := open(opener, next); !errors.Is(err, ErrBadMAC) {
+				t.Fatalf("%s, byte %d changed: next frame's error %v, want %v", name, i, err, ErrBadMAC)
+			}
+			if err := opener.OpenMAC(next[:MACSize]); !errors.Is(err, ErrBadMAC) {
+				t.Fatalf("%s, byte %d changed: next MAC's error %v, want %v", name, i, err, ErrBadMAC)
+			}
 		}
 	}
 }
 
 func TestFramesOutOfTurnAreRefused(t *testing.T) {
-	sealer, opener := pair(t, "turn")
-	first, second := seal(sealer, []byte("first")), seal(sealer, []byte("second"))
-	if _, err := open(opener, bytes.Clone(first)); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := open(opener, first); !errors.Is(err, ErrBadMAC) {
-		t.Fatalf("frame replayed: error %v, want %v", err, ErrBadMAC)
-	}
-	_, opener = pair(t, "turn")
-	if _, err := open(opener, second); !errors.Is(err, ErrBadMAC) {
-		t.Fatalf("frame skipped: error %v, want %v", err, ErrBadMAC)
+	for name, open := range opened {
+		sealer, opener := pair(t, "turn")
+		first, second := seal(sealer, []byte("first")), seal(sealer, []byte("second"))
+		if _, err := open(opener, bytes.Clone(first)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := open(opener, bytes.Clone(first)); !errors.Is(err, ErrBadMAC) {
+			t.Fatalf("%s, frame replayed: error %v, want %v", name, err, ErrBadMAC)
+		}
+		_, opener = pair(t, "turn")
+		if _, err := open(opener, second); !errors.Is(err, ErrBadMAC) {
+			t.Fatalf("%s, frame skipped: error %v, want %v", name, err, ErrBadMAC)
+		}
 	}
 }
 
@@ -275,7 +299,7 @@ func TestHeaderWithoutDataIsRefused(t *testing.T) {
 	sealer, opener := pair(t, "empty")
 	hdr := sealHeaderRaw(sealer, [16]byte{0, 0, 0, 0xc2, 0x80, 0x80})
 	for range 2 {
-		if _, err := opener.OpenHeader(hdr); !errors.Is(err, ErrEmptyFrame) {
+		if _, _, err := opener.Open(hdr); !errors.Is(err, ErrEmptyFrame) {
 			t.Fatalf("error %v, want %v", err, ErrEmptyFrame)
 		}
 	}
@@ -287,8 +311,8 @@ func TestHeaderDataIsIgnored(t *testing.T) {
 	for i := 3; i < len(plain); i++ {
 		plain[i] = 0xff
 	}
-	if n, err := opener.OpenHeader(sealHeaderRaw(sealer, plain)); err != nil || n != MaxSize {
-		t.Fatalf("OpenHeader = %d, %v, want %d", n, err, MaxSize)
+	if n, _, err := opener.Open(sealHeaderRaw(sealer, plain)); err != nil || n != MaxSize {
+		t.Fatalf("Open = %d, %v, want %d", n, err, MaxSize)
 	}
 }
 

@@ -3,6 +3,7 @@ package frame
 import (
 	"crypto/cipher"
 	"crypto/subtle"
+	"encoding"
 	"fmt"
 	"hash"
 )
@@ -14,8 +15,10 @@ import (
 // next header starts from, and a frame takes three digests instead of four.
 type chain struct {
 	hash   hash.Hash
+	states encoding.BinaryAppender // the hash, if two digests at a time are faster than one after the other
 	block  cipher.Block
 	digest [32]byte        // of everything fed so far; stale between feed and finishBody
+	first  [MACSize]byte   // of the header, while that of the body is computed
 	mixed  [blockSize]byte // a field, not a variable: it passes through interfaces and would be allocated each time
 }
 
@@ -29,20 +32,21 @@ func (c *chain) init(block cipher.Block, h hash.Hash) error {
 	}
 	c.hash, c.block = h, block
 	h.Sum(c.digest[:0])
+	c.states = statesOf(h, c.digest[:])
 	return nil
 }
 
-// mix ends a header or body: it feeds the encrypted digest, mixed with seed, and leaves the MAC at the start of digest.
+// mix ends a header or body: it feeds the encrypted digest, mixed with seed. The digest is the MAC then.
 func (c *chain) mix(seed []byte) {
 	c.block.Encrypt(c.mixed[:], c.digest[:blockSize])
 	subtle.XORBytes(c.mixed[:], c.mixed[:], seed[:blockSize])
 	c.hash.Write(c.mixed[:])
-	c.hash.Sum(c.digest[:0])
 }
 
 // header computes the MAC of a header's ciphertext. The result is valid until the next call.
 func (c *chain) header(ciphertext []byte) []byte {
 	c.mix(ciphertext)
+	c.hash.Sum(c.digest[:0])
 	return c.digest[:MACSize]
 }
 
@@ -54,6 +58,31 @@ func (c *chain) feed(ciphertext []byte) {
 // finishBody computes the MAC of the body fed since the header. The result is valid until the next call.
 func (c *chain) finishBody() []byte {
 	c.hash.Sum(c.digest[:0])
+	return c.mixBody()
+}
+
+func (c *chain) mixBody() []byte {
 	c.mix(c.digest[:])
+	c.hash.Sum(c.digest[:0])
 	return c.digest[:MACSize]
+}
+
+// frame computes the MACs of a header's and a body's ciphertext when both are at hand. The results are valid until the next
+// call.
+func (c *chain) frame(header, body []byte) (headerMAC, bodyMAC []byte) {
+	if c.states == nil {
+		copy(c.first[:], c.header(header))
+		c.feed(body)
+		return c.first[:], c.finishBody()
+	}
+	t := twins.Get().(*twin)
+	c.mix(header)
+	t.load(0, c.states)
+	c.feed(body)
+	t.load(1, c.states)
+	t.permute()
+	t.digest(c.first[:], 0)
+	t.digest(c.digest[:], 1)
+	twins.Put(t)
+	return c.first[:], c.mixBody()
 }

@@ -29,9 +29,9 @@ func (s *Sealer) Seal(buf []byte, n int) {
 	s.stream.XORKeyStream(buf[blockSize:end], buf[blockSize:end])
 	copy(buf, buf[blockSize:HeaderSize])
 
-	copy(buf[blockSize:HeaderSize], s.mac.header(buf[:blockSize]))
-	s.mac.feed(buf[HeaderSize:end])
-	copy(buf[end:], s.mac.finishBody())
+	header, body := s.mac.frame(buf[:blockSize], buf[HeaderSize:end])
+	copy(buf[blockSize:], header)
+	copy(buf[end:], body)
 }
 
 // SealHeader starts a frame with n bytes of data that is sealed piece by piece, so that the first pieces can be sent

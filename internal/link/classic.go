@@ -157,17 +157,22 @@ func (f *rlpx) sealBody(seg []byte, from int) int {
 
 func (f *rlpx) Receive(in *Input, to Sink) error {
 	for {
-		head, err := in.Next(frame.HeaderSize)
+		if _, err := in.Peek(frame.HeaderSize); err != nil {
+			return err
+		}
+		n, whole, err := f.opener.Open(in.Unread())
 		if err != nil {
 			return err
 		}
-		n, err := f.opener.OpenHeader(head)
-		if err != nil {
-			return err
-		}
-		if frame.PaddedSize(n)+frame.MACSize > busyRead {
+		switch head := frame.HeaderSize; {
+		case whole:
+			p, _ := in.Next(frame.SealedSize(n)) // which is there
+			err = f.deliver(p[head:][:n], to)
+		case frame.PaddedSize(n)+frame.MACSize > busyRead:
+			in.Skip(head)
 			err = f.receiveLarge(in, n, to)
-		} else {
+		default:
+			in.Skip(head)
 			err = f.receiveSmall(in, n, to)
 		}
 		if err != nil {
@@ -186,7 +191,11 @@ func (f *rlpx) receiveSmall(in *Input, n int, to Sink) error {
 	if err := f.opener.OpenMAC(p[body:]); err != nil {
 		return err
 	}
-	code, payload, err := frame.SplitCode(p[:n])
+	return f.deliver(p[:n], to)
+}
+
+func (f *rlpx) deliver(data []byte, to Sink) error {
+	code, payload, err := frame.SplitCode(data)
 	if err != nil {
 		return err
 	}

@@ -229,7 +229,7 @@ func (r *raw) next() (code uint64, payload []byte, err error) {
 	if _, err := io.ReadFull(r.conn, head); err != nil {
 		return 0, nil, err
 	}
-	n, err := r.opener.OpenHeader(head)
+	n, _, err := r.opener.Open(head)
 	if err != nil {
 		return 0, nil, err
 	}

@@ -35,12 +35,7 @@ func floor(size int, d time.Duration) (float64, error) {
 		buf := random(frame.SealedSize(data))
 		ends[i] = func() {
 			sealer.Seal(buf, data)
-			if n, err := opener.OpenHeader(buf[:frame.HeaderSize]); err != nil || n != data {
-				panic("a frame does not open")
-			}
-			body := frame.HeaderSize + frame.PaddedSize(data)
-			opener.OpenBody(buf[frame.HeaderSize:body])
-			if opener.OpenMAC(buf[body:]) != nil {
+			if n, whole, err := opener.Open(buf); err != nil || n != data || !whole {
 				panic("a frame does not open")
 			}
 		}

@@ -334,7 +334,7 @@ func TestDetachHandsOverWhatWasReadAhead(t *testing.T) {
 	if s.Conn != network || s.Snappy {
 		t.Error("session has another connection or snappy switched on")
 	}
-	n, err := s.Opener.OpenHeader(s.Buffered[:frame.HeaderSize])
+	n, _, err := s.Opener.Open(s.Buffered[:frame.HeaderSize])
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -63,10 +63,14 @@ func (c *Conn) readMessage() (code uint64, data []byte, wireSize int, err error)
 
 // readFrame opens the frame whose header is in the input.
 func (c *Conn) readFrame() ([]byte, error) {
-	n, err := c.opener.OpenHeader(c.in.take(frame.HeaderSize))
+	n, whole, err := c.opener.Open(c.in.unread())
 	if err != nil {
 		return nil, err
 	}
+	if whole {
+		return c.in.take(frame.SealedSize(n))[frame.HeaderSize:][:n], nil
+	}
+	c.in.take(frame.HeaderSize)
 	size := frame.PaddedSize(n)
 	if size+frame.MACSize > readBuffer {
 		return c.readLargeBody(n)
