@@ -76,7 +76,7 @@ func (c *chain) frame(header, body []byte) (headerMAC, bodyMAC []byte) {
 		return c.first[:], c.finishBody()
 	}
 	t := twins.Get().(*twin)
-	c.mix(header)
+	c.mix(header) // states load, as init has seen
 	t.load(0, c.states)
 	c.feed(body)
 	t.load(1, c.states)

@@ -19,7 +19,7 @@ type twin struct {
 }
 
 const (
-	lanes = 4 // states in a twin, of which two are used
+	width = 4 // states that are permuted at once, of which two are used
 
 	stateWords   = 25      // of a Keccak state, 8 bytes each
 	rateWords    = 136 / 8 // of them that take input
@@ -49,9 +49,9 @@ func (t *twin) load(lane int, h encoding.BinaryAppender) bool {
 	}
 	state[pending] ^= firstPadding
 	for i := range stateWords {
-		t.words[i*lanes+lane] = binary.LittleEndian.Uint64(state[8*i:])
+		t.words[i*width+lane] = binary.LittleEndian.Uint64(state[8*i:])
 	}
-	t.words[(rateWords-1)*lanes+lane] ^= lastPadding
+	t.words[(rateWords-1)*width+lane] ^= lastPadding
 	return true
 }
 
@@ -61,7 +61,7 @@ func (t *twin) permute() { t.state.Permute() }
 // digest copies as much of a digest as dst has room for, a multiple of 8 bytes.
 func (t *twin) digest(dst []byte, lane int) {
 	for i := range len(dst) / 8 {
-		binary.LittleEndian.PutUint64(dst[8*i:], t.words[i*lanes+lane])
+		binary.LittleEndian.PutUint64(dst[8*i:], t.words[i*width+lane])
 	}
 }
 
