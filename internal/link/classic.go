@@ -13,6 +13,10 @@ import (
 // next piece is being sealed.
 const sealPiece = 128 << 10
 
+// batchSize is how much is handed to the kernel at once, in bytes, so that the receiver has little to open before a message
+// of another protocol, and the next batch leaves before it has opened this one.
+const batchSize = 16 << 10
+
 // rlpx is the classic framing: one RLPx frame per message (devp2p, "RLPx", framing).
 type rlpx struct {
 	sealer *frame.Sealer
@@ -31,7 +35,7 @@ func RLPx(sealer *frame.Sealer, opener *frame.Opener, snappy bool) Framing {
 
 func (f *rlpx) Name() string { return "rlpx" }
 
-func (f *rlpx) Shape() Shape { return Shape{Segment: segmentSize, Read: busyRead} }
+func (f *rlpx) Shape() Shape { return Shape{Batch: batchSize, Segment: segmentSize, Read: busyRead} }
 
 // overhead bounds what a frame adds to its payload: header, code, padding and MAC.
 const overhead = frame.HeaderSize + 9 + 15 + frame.MACSize

@@ -16,6 +16,8 @@ const (
 	laneSegment = 40 << 10
 	// laneRead is how much is read at a time on a lanes link, in bytes: at least the largest record there may be.
 	laneRead = 80 << 10
+	// laneBatch is how much is handed to the kernel at once, in bytes: many records in one call.
+	laneBatch = 64 << 10
 	// sampleSize is how much of a large payload is tried to be compressed before all of it is, in bytes.
 	sampleSize = 4 << 10
 )
@@ -36,7 +38,7 @@ func Lanes(sealer *lanes.Sealer, opener *lanes.Opener) Framing {
 func (f *lanesFraming) Name() string { return "lanes/1" }
 
 func (f *lanesFraming) Shape() Shape {
-	return Shape{Head: lanes.PrefixSize, Tail: lanes.TagSize, Segment: laneSegment, Read: laneRead, Credit: true}
+	return Shape{Head: lanes.PrefixSize, Tail: lanes.TagSize, Batch: laneBatch, Segment: laneSegment, Read: laneRead, Credit: true}
 }
 
 func (f *lanesFraming) Footprint(size int) int64 {

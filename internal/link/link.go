@@ -103,10 +103,10 @@ func New(cfg Config) *Link {
 		started: time.Now(),
 		pings:   rate.NewLimiter(pongsPerSecond, pongBurst),
 	}
-	l.send = sender{conn: cfg.Conn, framing: cfg.Framing, failed: l.writeFailed, pinged: l.pinged, parted: l.interruptRead, pace: pace{bytes: batchSize}}
+	shape := cfg.Framing.Shape()
+	l.send = sender{conn: cfg.Conn, framing: cfg.Framing, failed: l.writeFailed, pinged: l.pinged, parted: l.interruptRead, pace: pace{most: shape.Batch, bytes: shape.Batch}}
 	l.send.wake.L = &l.send.mu
 	l.send.loop = l.send.writeLoop
-	shape := cfg.Framing.Shape()
 	l.in = Input{conn: cfg.Conn, size: shape.Read, unread: cfg.Unread, onRead: l.beforeRead, onBytes: l.received, onTick: l.tick}
 	for i, c := range cfg.Lanes {
 		lane := new(Lane)
@@ -135,7 +135,7 @@ func (l *Link) Run() Cause {
 		l.conn.SetReadDeadline(l.lastFrame.Add(farewell))
 	}
 	tuneSocket(l.conn)
-	limitUnsent(l.conn, unsentBytes)
+	limitUnsent(l.conn, 2*l.framing.Shape().Batch)
 	err := l.framing.Receive(&l.in, l)
 	var (
 		bye    *remoteEnd

@@ -16,8 +16,6 @@ const (
 	packedSize = 4 << 10
 	// quantum is what a lane of weight 1 may send in its turn, in bytes.
 	quantum = 16 << 10
-	// batchSize is how many bytes are sealed and written in one go when that much is queued.
-	batchSize = 64 << 10
 )
 
 // outbox is the queue of a lane's accepted messages. It belongs to the sender and is guarded by sender.mu.

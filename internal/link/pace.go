@@ -6,7 +6,7 @@ const (
 	// paceTime is for how long what is handed to the kernel at once should keep the connection busy: what is in there
 	// already cannot be overtaken, not by a ping either.
 	paceTime = 4 * time.Millisecond
-	// minPace is the least that is handed over at once, in bytes; batchSize is the most.
+	// minPace is the least that is handed over at once, in bytes; the framing's batch is the most.
 	minPace = 4 << 10
 	// blockedTime is how long a write takes that has waited for room; a shorter one says nothing about the connection.
 	blockedTime = time.Millisecond
@@ -17,7 +17,8 @@ const (
 // pace is how many bytes are handed to the kernel at once. It follows the rate of the connection, as far as that can be
 // seen from writes that had to wait. It belongs to the writer.
 type pace struct {
-	bytes  int       // minPace to batchSize
+	most   int       // static
+	bytes  int       // minPace to most
 	rising time.Time // when bytes last changed or a write last waited
 }
 
@@ -27,14 +28,14 @@ func (p *pace) wrote(n int, began, ended time.Time) (changed bool) {
 	switch took := ended.Sub(began); {
 	case took >= blockedTime:
 		fits := int(float64(n) / took.Seconds() * paceTime.Seconds())
-		p.bytes = min(max((p.bytes+fits)/2, minPace), batchSize)
+		p.bytes = min(max((p.bytes+fits)/2, minPace), p.most)
 		p.rising = ended
-	case p.bytes < batchSize && ended.Sub(p.rising) >= paceStep:
-		p.bytes = min(2*p.bytes, batchSize)
+	case p.bytes < p.most && ended.Sub(p.rising) >= paceStep:
+		p.bytes = min(2*p.bytes, p.most)
 		p.rising = ended
 	}
 	return p.bytes != before
 }
 
-// unsent is how many bytes may wait in the kernel before a write does.
-func (p *pace) unsent() int { return min(2*p.bytes, unsentBytes) }
+// unsent is how many bytes may wait in the kernel to be sent before a write does.
+func (p *pace) unsent() int { return 2 * p.bytes }

@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	// writeTimeout is how long one write, of about batchSize bytes, may take; the deadline is moved at most once per
+	// writeTimeout is how long one write, of a batch or a piece of a large frame, may take; the deadline is moved at most once per
 	// deadlineStep.
 	writeTimeout = 20 * time.Second
 	deadlineStep = time.Second
@@ -270,8 +270,8 @@ func (s *sender) writeBatch() bool {
 	return false
 }
 
-// take fills the batch with what goes out next: control messages, then segments of the lanes in turn, about batchSize
-// bytes. It returns false when the writer must end.
+// take fills the batch with what goes out next: control messages, then segments of the lanes in turn, about a
+// batch. It returns false when the writer must end.
 func (s *sender) take() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -349,7 +349,7 @@ func (s *sender) write() error {
 			s.vector = append(s.vector, wire)
 			pending += len(wire)
 			from = to
-			if pending >= batchSize {
+			if pending >= s.pace.most {
 				if err := s.flush(); err != nil {
 					return err
 				}

@@ -3,8 +3,6 @@ package link
 import "time"
 
 const (
-	// unsentBytes is how many bytes may wait in the kernel to be sent before a write blocks.
-	unsentBytes = 128 << 10
 	// minWindow and maxWindow bound what the remote may send before we have read it, in bytes.
 	minWindow, maxWindow = 256 << 10, 32 << 20
 	// windowRate is the rate that the receive window lets a connection reach, in bytes per second: 1 Gbit/s.

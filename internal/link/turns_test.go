@@ -68,7 +68,7 @@ func TestALaneOfGreatWeightDoesNotFillABatchBeyondWhatIsHandedOverAtOnce(t *test
 		}
 		l.send.batch = l.send.batch[:0]
 		l.send.mu.Unlock()
-		if size > batchSize+laneSegment && batch > 0 || size > 2*(batchSize+laneSegment) {
+		if size > laneBatch+laneSegment && batch > 0 || size > 2*(laneBatch+laneSegment) {
 			t.Errorf("batch %d has %d bytes", batch, size)
 		}
 	}

@@ -53,7 +53,7 @@ func TestLanesGetEqualSharesOfBytesWhateverTheirMessageSizes(t *testing.T) {
 				got[(code-16)/4] += frame.SealedSize(1 + len(p))
 				sum += frame.SealedSize(1 + len(p))
 				// At no time is a lane ahead by more than its turn with the message that was due in it, and what it sent while it was alone.
-				if ahead := slices.Max(got) - slices.Min(got); ahead > slices.Max(sizes)+slices.Min(sizes)+2*batchSize {
+				if ahead := slices.Max(got) - slices.Min(got); ahead > slices.Max(sizes)+slices.Min(sizes)+2*(batchSize+segmentSize) {
 					t.Fatalf("sizes %v: the lanes got %d bytes", sizes, got)
 				}
 			}
