@@ -4,16 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
-	"io"
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ethereum/go-ethereum/log"
 	"github.com/ethereum/go-ethereum/p2p/enode"
 	"github.com/ethereum/go-ethereum/p2p/enr"
-	"github.com/ethereum/go-ethereum/rlp"
 
 	"github.com/sennit-net/sennit/p2p"
 )
@@ -39,6 +38,13 @@ type Config struct {
 	// say which they are on, are passed over. The server closes it.
 	DialCandidates enode.Iterator
 
+	// Discover has nodes dialed that the server's discovery finds, from [Handler.Attach] on, under the same condition.
+	Discover bool
+
+	// DialUnknown has nodes dialed as well whose record does not say which chain they are on, or cannot be had: those that
+	// run a version from before fork ids, or other protocols only. Who says to be on another chain is never dialed.
+	DialUnknown bool
+
 	// RequestTimeout is how long a request may take whose context has no deadline. 0 means 30 s.
 	RequestTimeout time.Duration
 
@@ -58,7 +64,8 @@ type Handler struct {
 
 	handshakeTimeout time.Duration // shorter in tests only
 
-	computing chan struct{} // a place for each who may compute cells at a time
+	computing chan struct{}  // a place for each who may compute cells at a time
+	found     *enode.FairMix // nodes to dial; nil unless Discover
 
 	running sync.WaitGroup // each Peer's sendLoop, and what serves JSON-RPC subscriptions; Close waits for it
 
@@ -67,6 +74,7 @@ type Handler struct {
 	feed      feed
 	fetching  fetching
 	counters  counters
+	local     atomic.Pointer[enode.LocalNode] // whose record says our fork id; nil before Attach
 
 	// Guarded by mu.
 	mu    sync.RWMutex
@@ -106,6 +114,9 @@ func New(cfg Config) (*Handler, error) {
 	if h.chain == nil {
 		return nil, errors.New("eth: the backend has no chain")
 	}
+	if cfg.Discover {
+		h.found = enode.NewFairMix(sourceTurn)
+	}
 	return h, nil
 }
 
@@ -126,8 +137,11 @@ func (h *Handler) Protocols() []p2p.Protocol {
 		}
 		list = append(list, p)
 	}
-	if h.cfg.DialCandidates != nil {
-		list[0].DialCandidates = enode.Filter(h.cfg.DialCandidates, h.Compatible)
+	switch {
+	case h.found != nil:
+		list[0].DialCandidates = h.found // Attach adds what there is
+	case h.cfg.DialCandidates != nil:
+		list[0].DialCandidates = enode.Filter(h.cfg.DialCandidates, h.dialable)
 	}
 	return list
 }
@@ -135,6 +149,9 @@ func (h *Handler) Protocols() []p2p.Protocol {
 // Close ends all subscriptions and the links to all peers, and waits until nothing runs for the handler any more. It may be
 // called before or after the server has stopped, and more than once.
 func (h *Handler) Close() {
+	if h.found != nil {
+		h.found.Close()
+	}
 	h.feed.close()
 	h.mu.Lock()
 	live := h.live
@@ -231,45 +248,4 @@ func (h *Handler) forkID() ForkID {
 func (h *Handler) checkForkID(remote ForkID) error {
 	head := h.forkHead()
 	return h.chain.CheckForkID(remote, head.Number, head.Time)
-}
-
-// Compatible reports whether a node's record says that it is on our chain, by the entry "eth" (EIP-2124). A record without
-// that entry is not.
-func (h *Handler) Compatible(node *enode.Node) bool {
-	var entry enrEntry
-	return node.Load(&entry) == nil && h.checkForkID(entry.ForkID) == nil
-}
-
-// enrEntry is the entry "eth" of a node record: [[hash, next], ...].
-type enrEntry struct {
-	ForkID ForkID
-}
-
-// ENRKey is the key of the entry.
-func (*enrEntry) ENRKey() string { return "eth" }
-
-type enrEntryRLP struct {
-	ForkID struct {
-		Hash [4]byte
-		Next uint64
-		Rest []rlp.RawValue `rlp:"tail"`
-	}
-	Rest []rlp.RawValue `rlp:"tail"` // later additions are ignored
-}
-
-// EncodeRLP writes the value of the entry.
-func (e *enrEntry) EncodeRLP(w io.Writer) error {
-	var v enrEntryRLP
-	v.ForkID.Hash, v.ForkID.Next = e.ForkID.Hash, e.ForkID.Next
-	return rlp.Encode(w, &v)
-}
-
-// DecodeRLP reads it.
-func (e *enrEntry) DecodeRLP(s *rlp.Stream) error {
-	var v enrEntryRLP
-	if err := s.Decode(&v); err != nil {
-		return err
-	}
-	e.ForkID = ForkID{Hash: v.ForkID.Hash, Next: v.ForkID.Next}
-	return nil
 }

@@ -2,77 +2,10 @@ package eth
 
 import (
 	"encoding/json"
-	"slices"
 	"testing"
 
-	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/ethereum/go-ethereum/p2p/enode"
-	"github.com/ethereum/go-ethereum/p2p/enr"
-	"github.com/ethereum/go-ethereum/rlp"
 )
-
-// record is a node whose record has a fork id, or none if it is zero.
-func record(t *testing.T, id ForkID) *enode.Node {
-	t.Helper()
-	key, err := crypto.GenerateKey()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var r enr.Record
-	if id != (ForkID{}) {
-		r.Set(&enrEntry{ForkID: id})
-	}
-	if err := enode.SignV4(&r, key); err != nil {
-		t.Fatal(err)
-	}
-	n, err := enode.New(enode.ValidSchemes, &r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n
-}
-
-func TestTheRecordSaysTheForkID(t *testing.T) {
-	raw, err := rlp.EncodeToBytes(&enrEntry{ForkID: id("cba2a1c0", 1767747671)})
-	if err != nil || string(raw) != string(unhex("cbca84cba2a1c084695db057")) {
-		t.Errorf("%x, %v", raw, err)
-	}
-	for _, later := range []string{"cbca84cba2a1c084695db057", "cccb84cba2a1c084695db05701", "ccca84cba2a1c084695db05701"} {
-		var e enrEntry
-		if err := rlp.DecodeBytes(unhex(later), &e); err != nil || e.ForkID != id("cba2a1c0", 1767747671) {
-			t.Errorf("%s: %+v, %v", later, e, err)
-		}
-	}
-	chain := newMemChain(t, 3)
-	n := startNode(t, Config{Backend: chain})
-	var e enrEntry
-	if err := n.Self().Load(&e); err != nil || e.ForkID != n.h.forkID() {
-		t.Errorf("the record says %v, %v", e.ForkID, err)
-	}
-}
-
-func TestOnlyNodesThatAreOnOurChainAreDialed(t *testing.T) {
-	h := newHandler(t, Config{Backend: NewObserver(mainnet)})
-	good, other, none := record(t, mainnet.ForkIDAt(20_000_000, 1_720_000_000)), record(t, id("01020304", 0)), record(t, ForkID{})
-	for n, want := range map[*enode.Node]bool{good: true, other: false, none: false} {
-		if h.Compatible(n) != want {
-			t.Errorf("compatible: %v", !want)
-		}
-	}
-	h = newHandler(t, Config{Backend: NewObserver(mainnet), DialCandidates: enode.IterNodes([]*enode.Node{other, good, none})})
-	protocols := h.Protocols()
-	var got []enode.ID
-	for _, p := range protocols {
-		if p.DialCandidates != nil {
-			for p.DialCandidates.Next() {
-				got = append(got, p.DialCandidates.Node().ID())
-			}
-		}
-	}
-	if !slices.Equal(got, []enode.ID{good.ID()}) {
-		t.Errorf("%d nodes to dial", len(got))
-	}
-}
 
 func TestInfoOfNodeAndPeerAreThoseOfGoEthereum(t *testing.T) {
 	chain := newMemChain(t, 5)

@@ -119,6 +119,7 @@ func (p *Peer) follow(head PeerHead) {
 		}
 		if headers, err := decodeHeaders(m.(*Items).Items); err == nil && len(headers) == 1 && headers[0].Hash() == head.Hash {
 			o.Heard(headers[0])
+			p.h.renewRecord()
 			p.learnNumber(headers[0])
 		}
 		if now.Hash != head.Hash {

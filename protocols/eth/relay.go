@@ -127,6 +127,7 @@ func (p *Peer) announce(infos []TxInfo) {
 // AnnounceBlocks tells the peers of versions up to 68 about blocks, by hash. Since the Merge their go-ethereum takes that
 // for a breach of protocol: it is for chains without one.
 func (h *Handler) AnnounceBlocks(blocks ...BlockInfo) {
+	h.renewRecord()
 	for _, p := range h.Peers() {
 		if !Knows(p.version, CodeNewBlockHashes) || len(blocks) == 0 {
 			continue
@@ -147,6 +148,7 @@ func (h *Handler) BroadcastBlock(block *NewBlock) error {
 	if _, err := block.Header(); err != nil {
 		return fmt.Errorf("eth: %w", err)
 	}
+	h.renewRecord()
 	for _, p := range h.Peers() {
 		if !Knows(p.version, CodeNewBlock) {
 			continue
@@ -162,9 +164,10 @@ func (h *Handler) BroadcastBlock(block *NewBlock) error {
 	return nil
 }
 
-// UpdateRange tells the peers of versions from 69 on which blocks the backend has now. A program calls it when its head
-// has moved by an epoch of 32 blocks or has gone back.
+// UpdateRange tells the peers of versions from 69 on which blocks the backend has now, and everybody our fork id, see
+// [Handler.Attach]. A program calls it when its head has moved by an epoch of 32 blocks, has passed a fork or has gone back.
 func (h *Handler) UpdateRange() {
+	h.renewRecord()
 	head := h.cfg.Backend.Head()
 	r := &BlockRange{Earliest: min(h.cfg.Backend.Earliest(), head.Number), Latest: head.Number, LatestHash: head.Hash}
 	for _, p := range h.Peers() {

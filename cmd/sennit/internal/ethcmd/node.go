@@ -74,6 +74,7 @@ func start(c DialConfig, cfg eth.Config, server p2p.Config) (*direct, error) {
 		h.Close()
 		return nil, err
 	}
+	h.Attach(d.server)
 	return d, nil
 }
 

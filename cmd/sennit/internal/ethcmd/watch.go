@@ -27,7 +27,7 @@ func Listen(c DialConfig, targets []*enode.Node, unreached func(id enode.ID, why
 		if err != nil {
 			return nil, err
 		}
-		cfg = eth.Config{Backend: eth.NewObserver(chain)}
+		cfg = eth.Config{Backend: eth.NewObserver(chain), Discover: true}
 		if server.BootstrapNodes, err = bootnodes(c.Network); err != nil {
 			return nil, err
 		}

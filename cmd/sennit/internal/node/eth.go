@@ -28,7 +28,7 @@ func newEth(c *config.Config, logger log.Logger) (service, error) {
 		return nil, nil
 	}
 	s := &ethService{relay: c.Eth.Relay}
-	cfg := eth.Config{Versions: c.Eth.Versions, Logger: logger}
+	cfg := eth.Config{Versions: c.Eth.Versions, Discover: true, DialUnknown: dialsUnknown(c), Logger: logger}
 	var err error
 	if c.Eth.ServesChain() {
 		err = s.openChain(c, logger, &cfg)
@@ -42,6 +42,12 @@ func newEth(c *config.Config, logger log.Logger) (service, error) {
 		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
+}
+
+// dialsUnknown reports whether nodes are dialed whose record does not say which chain they are on. On a public network all say
+// it that are of use. On another one they may be older than the entry; and other protocols want to meet anybody.
+func dialsUnknown(c *config.Config) bool {
+	return c.Eth.Genesis != "" || c.Shh.Enabled || c.Bzz.Enabled || len(c.Node.Caps)+len(c.Node.Echo) > 0
 }
 
 // newObserver makes the backend of a node without a chain.
@@ -98,8 +104,10 @@ func (s *ethService) openChain(c *config.Config, logger log.Logger, cfg *eth.Con
 // Protocols are the versions of eth.
 func (s *ethService) Protocols() []p2p.Protocol { return s.handler.Protocols() }
 
-// Start gets ready what checking blobs needs, which takes a second or two.
-func (s *ethService) Start(*p2p.Server) error {
+// Start gives the protocol what the server's discovery finds, and gets ready what checking blobs needs, which takes a second
+// or two.
+func (s *ethService) Start(server *p2p.Server) error {
+	s.handler.Attach(server)
 	if s.relay {
 		s.loading.Go(eth.LoadTrustedSetup)
 	}

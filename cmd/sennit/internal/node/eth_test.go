@@ -96,6 +96,57 @@ func TestANodeWithAChainServesAnObserver(t *testing.T) {
 	}
 }
 
+// discovered is a configuration of a node that finds others by discovery, starting from boot.
+func discovered(t *testing.T, boot ...*Node) *config.Config {
+	c := quiet(t)
+	c.P2P.NoDiscovery, c.P2P.DiscoveryV4, c.P2P.DiscoveryV5 = false, true, false
+	c.Eth.Enabled = true
+	for _, n := range boot {
+		c.P2P.BootstrapNodes = append(c.P2P.BootstrapNodes, enode.MustParse(n.Enode()))
+	}
+	return c
+}
+
+func TestOfWhatDiscoveryFindsANodeOfAnotherChainIsNotDialed(t *testing.T) {
+	genesis, _, _ := writeChain(t)
+	other := run(t, discovered(t)) // mainnet
+	c := discovered(t, other)
+	c.Eth.Genesis = genesis
+	first := run(t, c)
+	c = discovered(t, other, first)
+	c.Eth.Genesis = genesis
+	second := run(t, c)
+	h := second.services[0].(*ethService).handler
+	for deadline := time.Now().Add(time.Minute); len(h.Peers()) == 0; <-time.After(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the node finds no other one of its chain")
+		}
+	}
+	if id := h.Peers()[0].ID(); id != first.server.Self().ID() || other.server.PeerCount() > 0 {
+		t.Errorf("it has found %v; the node on another chain has %d peers", id, other.server.PeerCount())
+	}
+}
+
+func TestNodesThatDoNotSayTheirChainAreDialedWhereTheyMayBeOfUse(t *testing.T) {
+	for name, tt := range map[string]struct {
+		set  func(*config.Config)
+		want bool
+	}{
+		"a public network":     {func(c *config.Config) { c.Eth.Network = "hoodi" }, false},
+		"a network of its own": {func(c *config.Config) { c.Eth.Genesis = "genesis.json" }, true},
+		"Whisper beside it":    {func(c *config.Config) { c.Shh.Enabled = true }, true},
+		"Swarm beside it":      {func(c *config.Config) { c.Bzz.Enabled = true }, true},
+		"a sink beside it":     {func(c *config.Config) { c.Node.Caps = []string{"xyz/1/3"} }, true},
+		"a mirror beside it":   {func(c *config.Config) { c.Node.Echo = []string{"xyz/1/3"} }, true},
+	} {
+		c := quiet(t)
+		tt.set(c)
+		if got := dialsUnknown(c); got != tt.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
 func TestEthIsMadeAsTheConfigurationSays(t *testing.T) {
 	genesis, blocks, _ := writeChain(t)
 	logger := log.NewLogger(log.DiscardHandler())

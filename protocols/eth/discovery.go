@@ -1,0 +1,128 @@
+package eth
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/ethereum/go-ethereum/p2p/discover"
+	"github.com/ethereum/go-ethereum/p2p/enode"
+	"github.com/ethereum/go-ethereum/p2p/enr"
+	"github.com/ethereum/go-ethereum/rlp"
+
+	"github.com/sennit-net/sennit/p2p"
+)
+
+const (
+	// sourceTurn is how long the next of several sources of nodes is waited for before another one has its turn.
+	sourceTurn = 100 * time.Millisecond
+	// maxRecordRequests is how many nodes are asked for their record at a time.
+	maxRecordRequests = 16
+)
+
+// Attach connects the handler with a server that runs its [Handler.Protocols]. From then on the record of the server's node
+// says the fork id that we have, and goes on to the next when the head passes a fork; and with [Config.Discover] nodes that
+// the server's discovery finds are dialed. It is called once, between Start and Stop of the server; at other times it does
+// nothing.
+//
+// That the head has passed a fork, the handler sees by [Handler.UpdateRange], [Handler.AnnounceBlocks] and
+// [Handler.BroadcastBlock], and of an [Observer] by itself.
+func (h *Handler) Attach(server *p2p.Server) {
+	local := server.LocalNode()
+	if local == nil || !h.local.CompareAndSwap(nil, local) {
+		return
+	}
+	h.renewRecord()
+	if h.found == nil {
+		return
+	}
+	if it := h.cfg.DialCandidates; it != nil {
+		h.found.AddSource(enode.Filter(it, h.dialable))
+	}
+	if v4 := server.DiscoveryV4(); v4 != nil {
+		it := enode.AsyncFilter(v4.RandomNodes(), h.recordFrom(v4), maxRecordRequests)
+		h.found.AddSource(enode.WithSourceName("discv4", enode.Filter(it, h.dialable)))
+	}
+	if v5 := server.DiscoveryV5(); v5 != nil {
+		h.found.AddSource(enode.WithSourceName("discv5", enode.Filter(v5.RandomNodes(), h.dialable)))
+	}
+}
+
+// recordFrom asks a node that discovery v4 has found for its record: what its neighbours tell is an address only. One that
+// gives none is passed over unless unknown ones are wanted.
+func (h *Handler) recordFrom(v4 *discover.UDPv4) enode.AsyncFilterFunc {
+	return func(_ context.Context, n *enode.Node) *enode.Node {
+		switch record, err := v4.RequestENR(n); {
+		case err == nil:
+			return record
+		case h.cfg.DialUnknown:
+			return n
+		}
+		return nil
+	}
+}
+
+// renewRecord has the record of our node say our fork id.
+func (h *Handler) renewRecord() {
+	local := h.local.Load()
+	if local == nil || h.cfg.AnyChain {
+		return
+	}
+	for id, last := h.forkID(), (ForkID{}); id != last; id = h.forkID() { // somebody else may be at an older one
+		local.Set(&enrEntry{ForkID: id}) // which changes nothing if it is there
+		last = id
+	}
+}
+
+// Compatible reports whether a node's record says that it is on our chain, by the entry "eth" (EIP-2124). A record without
+// that entry is not.
+func (h *Handler) Compatible(node *enode.Node) bool {
+	var entry enrEntry
+	return node.Load(&entry) == nil && h.checkForkID(entry.ForkID) == nil
+}
+
+// dialable reports whether a node that was found may be dialed.
+func (h *Handler) dialable(node *enode.Node) bool {
+	var entry enrEntry
+	switch err := node.Load(&entry); {
+	case err == nil:
+		return h.checkForkID(entry.ForkID) == nil
+	case enr.IsNotFound(err):
+		return h.cfg.DialUnknown
+	}
+	return false
+}
+
+// enrEntry is the entry "eth" of a node record: [[hash, next], ...].
+type enrEntry struct {
+	ForkID ForkID
+}
+
+// ENRKey is the key of the entry.
+func (*enrEntry) ENRKey() string { return "eth" }
+
+type enrEntryRLP struct {
+	ForkID struct {
+		Hash [4]byte
+		Next uint64
+		Rest []rlp.RawValue `rlp:"tail"`
+	}
+	Rest []rlp.RawValue `rlp:"tail"` // later additions are ignored
+}
+
+// EncodeRLP writes the value of the entry.
+func (e *enrEntry) EncodeRLP(w io.Writer) error {
+	var v enrEntryRLP
+	v.ForkID.Hash, v.ForkID.Next = e.ForkID.Hash, e.ForkID.Next
+	return rlp.Encode(w, &v)
+}
+
+// DecodeRLP reads it.
+func (e *enrEntry) DecodeRLP(s *rlp.Stream) error {
+	var v enrEntryRLP
+	if err := s.Decode(&v); err != nil {
+		return err
+	}
+	e.ForkID = ForkID{Hash: v.ForkID.Hash, Next: v.ForkID.Next}
+	return nil
+}
