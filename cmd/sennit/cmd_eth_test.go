@@ -19,6 +19,7 @@ import (
 	"github.com/ethereum/go-ethereum/rlp"
 
 	"github.com/sennit-net/sennit/admin"
+	"github.com/sennit-net/sennit/cmd/sennit/internal/ethcmd"
 	"github.com/sennit-net/sennit/p2p"
 	"github.com/sennit-net/sennit/protocols/eth"
 )
@@ -344,6 +345,10 @@ func TestEthWatchShowsWhatTheRunningNodeHears(t *testing.T) {
 	if len(lines) == 0 || !strings.Contains(lines[0], "block        0x07") {
 		t.Errorf("%q", lines)
 	}
+	lines = watch(t, " head  ", "--rpc", socket)
+	if len(lines) != 2 || !strings.Contains(lines[0], "present      eth/68  \"tested\\x1b\"") || !strings.Contains(lines[1], "head         0x07") {
+		t.Errorf("of the peer that is there: %q", lines)
+	}
 	endpoint.Close()
 	if got := sennit(t, "eth", "watch", "--rpc", socket); got.status != exitFailed {
 		t.Errorf("%+v", got)
@@ -376,6 +381,45 @@ func TestEthCommandsRefuseWhatCannotBeMeant(t *testing.T) {
 		got := sennit(t, strings.Fields("eth "+tt.args)...)
 		if got.status != tt.status || !strings.Contains(got.stderr, tt.want) {
 			t.Errorf("eth %s: %+v, want %d with %q", tt.args, got, tt.status, tt.want)
+		}
+	}
+}
+
+// told is a node that says what it is given.
+type told struct {
+	ethcmd.Node
+	records []*eth.EventRecord
+}
+
+func (n told) Watch(_ context.Context, got func(*eth.EventRecord) error) error {
+	for _, r := range n.records {
+		if err := got(r); err != nil {
+			return err
+		}
+	}
+	return io.EOF
+}
+
+func TestEthWatchSaysHowMuchItHasLost(t *testing.T) {
+	hash := common.Hash{7}
+	node := told{records: []*eth.EventRecord{
+		{Event: "lost", Lost: 3}, {Event: "transaction", Hash: &hash}, {Event: "lost", Lost: 4}, {Event: "lost", Lost: 5},
+	}}
+	for asJSON, want := range map[bool][2]string{
+		false: {"", "lost events: 3; more is heard than the output takes\nlost events: 9; more is heard than the output takes\n"},
+		true: {`{"event":"lost","at":"0001-01-01T00:00:00Z","lost":3}
+{"event":"lost","at":"0001-01-01T00:00:00Z","lost":4}
+{"event":"lost","at":"0001-01-01T00:00:00Z","lost":5}
+`, ""},
+	} {
+		var stdout, stderr bytes.Buffer
+		cmd := newEthWatch()
+		cmd.SetOut(&stdout)
+		cmd.SetErr(&stderr)
+		cmd.SetContext(t.Context())
+		err := watchEth(cmd, node, asJSON, func(r *eth.EventRecord) bool { return r.Event == "lost" })
+		if got := [2]string{stdout.String(), stderr.String()}; err != io.EOF || got != want {
+			t.Errorf("JSON %v: %v, %q, want %q", asJSON, err, got, want)
 		}
 	}
 }

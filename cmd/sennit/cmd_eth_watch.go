@@ -21,15 +21,19 @@ that they announce or send, the heads of their chains, their coming and going.
 A transaction or block is shown when the first node names it; with --all again
 for each of the others, with the time that has passed since.
 
-Watches the peers of the running node; or with --node, once or more often, these
-nodes, which are dialed again when a link is lost or does not come about (the
-first time, standard error says so); or with --network nodes of a public network
-that discovery finds.
+Watches the peers of the running node, and begins with those it has already and
+their heads; or with --node, once or more often, these nodes, which are dialed
+again when a link is lost or does not come about (the first time, standard error
+says so); or with --network nodes of a public network that discovery finds.
 
 Each line has the time, the beginning of the node's id, and what it said. With
 --json each is an object: event, at, peer, client, and hash, first, full, type,
 afterSeconds, size, number, earliest, difficulty, version, error where they
 apply.
+
+When more is heard than the output takes, events are lost. Standard error says
+how many; with --json an object in their place, of the event "lost", has the
+number in lost.
 
 Exit status: 0 when it was told to stop, 1 if there is nothing to watch, 2 if
 the command line is wrong.`
@@ -54,7 +58,7 @@ func newEthWatch() *cobra.Command {
 	fs.StringSliceVar(&flags.nodes, "node", nil, "link to this `NODE`, an enode URL or a record; may be repeated (default: watch the running node's peers)")
 	fs.StringVar(&network, "network", "", "find nodes of the public network `NAME`: "+strings.Join(eth.Networks(), ", "))
 	fs.BoolVar(&all, "all", false, "show what other nodes have named before as well")
-	fs.StringSliceVar(&only, "only", nil, "`EVENTS` to show: transaction, block, head, joined, left (default: all of them)")
+	fs.StringSliceVar(&only, "only", nil, "`EVENTS` to show: transaction, block, head, present, joined, left (default: all of them)")
 	flags.register(cmd)
 	cmd.MarkFlagsMutuallyExclusive("network", "rpc")
 	cmd.MarkFlagsMutuallyExclusive("network", "datadir")
@@ -72,6 +76,8 @@ func newEthWatch() *cobra.Command {
 		defer node.Close()
 		return watchEth(cmd, node, flags.asJSON, func(r *eth.EventRecord) bool {
 			switch {
+			case r.Event == "lost":
+				return true
 			case len(only) > 0 && !slices.Contains(only, r.Event):
 				return false
 			case r.Event == "transaction" || r.Event == "block":
@@ -83,7 +89,7 @@ func newEthWatch() *cobra.Command {
 	return cmd
 }
 
-var ethEvents = []string{"transaction", "block", "head", "joined", "left"}
+var ethEvents = []string{"transaction", "block", "head", "present", "joined", "left"}
 
 // connectTimeout is how long it may take to reach the running node.
 const connectTimeout = 15 * time.Second
@@ -117,16 +123,22 @@ func watchEth(cmd *cobra.Command, node ethcmd.Node, asJSON bool, wanted func(*et
 	out := cmd.OutOrStdout()
 	enc := json.NewEncoder(out)
 	enc.SetEscapeHTML(false)
+	losses := ethcmd.Losses{Out: cmd.ErrOrStderr()}
 	err := node.Watch(cmd.Context(), func(r *eth.EventRecord) error {
-		if !wanted(r) {
+		switch {
+		case !wanted(r):
 			return nil
-		}
-		if asJSON {
+		case asJSON:
 			return enc.Encode(r)
+		}
+		losses.Add(r.Lost, time.Now())
+		if r.Event == "lost" {
+			return nil
 		}
 		_, err := fmt.Fprintln(out, ethcmd.Line(r))
 		return err
 	})
+	losses.Tell()
 	if errors.Is(err, context.Cause(cmd.Context())) {
 		return nil
 	}

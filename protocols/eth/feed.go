@@ -13,7 +13,8 @@ import (
 )
 
 // Event is something that a peer has said, as a [Subscription] gives it: one of [*TransactionsSeen], [*BlocksSeen],
-// [*HeadSeen], [*PeerJoined] and [*PeerLeft]. Events are shared by all subscriptions and must not be changed.
+// [*HeadSeen], [*PeerJoined], [*PeerLeft], or [*EventsLost] where the subscriber was too slow. Events are shared by all
+// subscriptions and must not be changed.
 type Event interface {
 	size() int // bytes it takes in a queue
 }
@@ -71,6 +72,12 @@ type PeerLeft struct {
 	Err  error
 }
 
+// EventsLost stands in the place of events that found the subscriber's queue full.
+type EventsLost struct {
+	At    time.Time // when the first of them was lost
+	Count uint64
+}
+
 func (e *TransactionsSeen) size() int { return eventSize + 64*len(e.Txs) }
 func (e *BlocksSeen) size() int {
 	if e.Header != nil {
@@ -81,6 +88,7 @@ func (e *BlocksSeen) size() int {
 func (e *HeadSeen) size() int   { return eventSize + 32 }
 func (e *PeerJoined) size() int { return eventSize }
 func (e *PeerLeft) size() int   { return eventSize + 64 }
+func (e *EventsLost) size() int { return eventSize }
 
 const (
 	// eventSize is what an event takes beside its lists, in bytes.
@@ -93,7 +101,7 @@ const (
 var ErrClosed = errors.New("the subscription is closed")
 
 // Subscription gives events in the order in which they came. A subscriber that does not keep up never holds up a link:
-// events that find its queue full are lost and counted. It is safe for concurrent use.
+// events that find its queue full are lost and counted, and an [*EventsLost] comes instead. It is safe for concurrent use.
 type Subscription struct {
 	// Static after construction.
 	feed  *feed
@@ -190,11 +198,22 @@ func (s *Subscription) put(e Event) {
 	s.mu.Lock()
 	switch size := e.size(); {
 	case s.closed:
-	case len(s.queue) > 0 && s.bytes+size > s.limit:
+	case len(s.queue) > 0 && s.bytes+size+eventSize > s.limit: // there is room to note a loss
 		s.lost.Add(1)
+		s.noteLossLocked()
 	default:
 		s.queue, s.bytes = append(s.queue, e), s.bytes+size
 	}
 	s.mu.Unlock()
 	signal(s.wake)
+}
+
+// noteLossLocked counts an event in the place where it is missing. It is called with events in the queue.
+func (s *Subscription) noteLossLocked() {
+	last, ok := s.queue[len(s.queue)-1].(*EventsLost)
+	if !ok {
+		last = &EventsLost{At: time.Now()} // nobody else has it before it is taken
+		s.queue, s.bytes = append(s.queue, last), s.bytes+last.size()
+	}
+	last.Count++
 }

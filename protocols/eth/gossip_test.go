@@ -355,14 +355,29 @@ func TestASlowSubscriberLosesEventsAndHoldsUpNobody(t *testing.T) {
 			t.Fatalf("event %d: %+v", i, e)
 		}
 	}
-	if seen, ok := h.FirstSeen(one); !ok || seen.Peer != (await[*PeerJoined](t, slow).Peer.ID()) {
-		t.Errorf("%+v, %v", seen, ok)
+	if first, ok := h.FirstSeen(one); !ok || first.Peer != (await[*PeerJoined](t, slow).Peer.ID()) {
+		t.Errorf("%+v, %v", first, ok)
 	}
 	if _, ok := h.FirstSeen(deadc0de); ok {
 		t.Error("a hash that nobody has named was seen")
 	}
 	if slow.bytes > slow.limit || slow.Lost() < 80 || fast.Lost() != 0 {
 		t.Errorf("%d bytes wait, %d and %d events are lost", slow.bytes, slow.Lost(), fast.Lost())
+	}
+	// What waits and what is lost are all that was said, and where something is missing it says so.
+	var seen, missing uint64
+	for e, ok := slow.take(); ok; e, ok = slow.take() {
+		if lost, ok := e.(*EventsLost); ok {
+			missing += lost.Count
+			if lost.Count == 0 || lost.At.IsZero() {
+				t.Errorf("%+v", lost)
+			}
+		} else if _, ok := e.(*TransactionsSeen); ok {
+			seen++
+		}
+	}
+	if missing != slow.Lost() || seen+missing != 100 {
+		t.Errorf("%d events came, %d are told to be missing, %d are", seen, missing, slow.Lost())
 	}
 	slow.Close()
 	slow.Close()

@@ -1,6 +1,7 @@
 package eth
 
 import (
+	"fmt"
 	"iter"
 	"time"
 
@@ -11,10 +12,10 @@ import (
 
 // EventRecord is one thing that a peer has said, as a JSON object. What does not go with the event is left out.
 type EventRecord struct {
-	Event  string    `json:"event"` // "transaction", "block", "head", "joined" or "left"
-	At     time.Time `json:"at"`    // when the link had read the message
-	Peer   enode.ID  `json:"peer"`
-	Client string    `json:"client"` // as the remote sent it: untrusted text
+	Event  string    `json:"event"`            // "transaction", "block", "head", "joined", "left"; "present" of [PeerState.Records]; or "lost"
+	At     time.Time `json:"at"`               // when the link had read the message
+	Peer   enode.ID  `json:"peer,omitzero"`    // but not with "lost"
+	Client string    `json:"client,omitempty"` // as the remote sent it: untrusted text
 
 	Hash  *common.Hash    `json:"hash,omitempty"`
 	First bool            `json:"first,omitempty"`        // no peer had named it before, as far as is remembered
@@ -27,8 +28,9 @@ type EventRecord struct {
 	Earliest uint64       `json:"earliest,omitempty"`   // with a head: the first block that the peer has
 	TD       *hexutil.Big `json:"difficulty,omitempty"` // total
 
-	Version uint   `json:"version,omitempty"` // of the protocol, with "joined"
+	Version uint   `json:"version,omitempty"` // of the protocol, with "joined" and "present"
 	Error   string `json:"error,omitempty"`   // with "left"
+	Lost    uint64 `json:"lost,omitempty"`    // with "lost": how many events are missing here, as they were not taken in time
 }
 
 // Records makes records of an event: one for each transaction or block in it.
@@ -71,8 +73,23 @@ func Records(e Event) iter.Seq[*EventRecord] {
 				r.Error = e.Err.Error()
 			}
 			yield(r)
+		case *EventsLost:
+			yield(&EventRecord{Event: "lost", At: e.At, Lost: e.Count})
 		}
 	}
+}
+
+// Records makes records of a peer that was there before anybody listened: "present", and "head" with what it had told by then.
+func (s *PeerState) Records(now time.Time) ([]*EventRecord, error) {
+	id, err := enode.ParseID(s.ID)
+	if err != nil {
+		return nil, fmt.Errorf("id of a peer: %w", err)
+	}
+	head := &EventRecord{Event: "head", At: s.At, Peer: id, Client: s.Client, Hash: &s.Head, Earliest: s.Earliest, TD: s.TD}
+	if s.Number > 0 || s.Version >= 69 {
+		head.Number = &s.Number
+	}
+	return []*EventRecord{{Event: "present", At: now, Peer: id, Client: s.Client, Version: s.Version}, head}, nil
 }
 
 func newRecord(event string, p *Peer, at time.Time) *EventRecord {

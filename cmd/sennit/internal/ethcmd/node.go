@@ -33,7 +33,8 @@ type Node interface {
 	// Transaction returns a transaction that waits to be in a block; nil if it is not there.
 	Transaction(context.Context, common.Hash) (*types.Transaction, error)
 
-	// Watch hands on what is said until ctx ends, and returns its cause, or got returns an error, which it returns.
+	// Watch hands on what is said until ctx ends, and returns its cause, or got returns an error, which it returns. While got
+	// is slow records are lost, and one of the event "lost" comes instead.
 	Watch(ctx context.Context, got func(*eth.EventRecord) error) error
 
 	// Close takes leave.

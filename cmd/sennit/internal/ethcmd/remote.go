@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
+	"github.com/ethereum/go-ethereum/p2p/enode"
 	"github.com/ethereum/go-ethereum/rpc"
 
 	"github.com/sennit-net/sennit/admin"
@@ -64,7 +66,7 @@ func (r *remote) Transaction(ctx context.Context, hash common.Hash) (tx *types.T
 	return tx, err
 }
 
-// Watch subscribes to what the node's peers say.
+// Watch subscribes to what the node's peers say. It begins with those that are there already.
 func (r *remote) Watch(ctx context.Context, got func(*eth.EventRecord) error) error {
 	records := make(chan *eth.EventRecord, 1024)
 	sub, err := r.client.EthSubscribe(ctx, records, "seen")
@@ -72,9 +74,19 @@ func (r *remote) Watch(ctx context.Context, got func(*eth.EventRecord) error) er
 		return err
 	}
 	defer sub.Unsubscribe()
+	present, err := r.present(ctx, got)
+	if err != nil {
+		return err
+	}
 	for {
 		select {
 		case record := <-records:
+			if again := present[record.Peer]; record.Event == "joined" || record.Event == "left" {
+				delete(present, record.Peer)
+				if again && record.Event == "joined" { // between the subscription and the list
+					continue
+				}
+			}
 			if err := got(record); err != nil {
 				return err
 			}
@@ -87,4 +99,29 @@ func (r *remote) Watch(ctx context.Context, got func(*eth.EventRecord) error) er
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// present hands on what is known of the peers that are there, and returns who they are.
+func (r *remote) present(ctx context.Context, got func(*eth.EventRecord) error) (map[enode.ID]bool, error) {
+	states, err := r.States(ctx)
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	present := make(map[enode.ID]bool)
+	for _, s := range states {
+		records, err := s.Records(time.Now())
+		if err != nil {
+			return nil, err
+		}
+		for _, record := range records {
+			present[record.Peer] = true
+			if err := got(record); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return present, nil
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
@@ -30,7 +31,7 @@ func (t *table) writeTo(w io.Writer) error {
 
 // quote returns text from a remote as it is, or quoted if a terminal could take it for something else.
 func quote(s string) string {
-	if strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
+	if !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
 		return strconv.QuoteToASCII(s)
 	}
 	return s
@@ -172,7 +173,7 @@ func Line(r *eth.EventRecord) string {
 		if r.TD != nil {
 			what += fmt.Sprintf("  difficulty %v", (*big.Int)(r.TD))
 		}
-	case "joined":
+	case "joined", "present":
 		what = fmt.Sprintf("eth/%d  %s", r.Version, quote(r.Client))
 	case "left":
 		what = quote(r.Error)
