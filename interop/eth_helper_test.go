@@ -121,16 +121,16 @@ func (p ethPool) PooledTransaction(hash common.Hash) rlp.RawValue {
 	return raw
 }
 func (p ethPool) Has(hash common.Hash) bool { return p.PooledTransaction(hash) != nil }
-func (p ethPool) Add(txs []eth.Transaction) []bool {
-	kept := make([]bool, len(txs))
+func (p ethPool) Add(txs []eth.Transaction) []eth.Verdict {
+	verdicts := make([]eth.Verdict, len(txs))
 	m := <-p.mu
 	for i, tx := range txs {
 		if _, ok := m[tx.Hash]; !ok {
-			m[tx.Hash], kept[i] = tx, true
+			m[tx.Hash], verdicts[i] = tx, eth.TxKept
 		}
 	}
 	p.mu <- m
-	return kept
+	return verdicts
 }
 func (p ethPool) Pending(int) []eth.TxInfo { return nil }
 

@@ -41,12 +41,21 @@ type Backend interface {
 type Pool interface {
 	// Has reports whether the pool has a transaction, or has refused it and does not want it again.
 	Has(hash common.Hash) bool
-	// Add offers transactions and says which of them are new and kept: the Handler relays those to other peers. The
-	// result has the length of txs. Pool keeps no reference to txs, but may keep their Raw bytes.
-	Add(txs []Transaction) []bool
+	// Add offers transactions and says what becomes of each: the Handler relays those that are kept, and drops a peer that
+	// sends many invalid ones. The result has the length of txs. Pool keeps no reference to txs, but may keep their Raw bytes.
+	Add(txs []Transaction) []Verdict
 	// Pending lists transactions to announce to a new peer, at most max.
 	Pending(max int) []TxInfo
 }
+
+// Verdict is what a [Pool] says of a transaction.
+type Verdict uint8
+
+const (
+	TxRefused Verdict = iota // it is there already or not wanted, which may be nobody's fault
+	TxKept                   // it is new and kept
+	TxInvalid                // no node may relay it, whatever it knows
+)
 
 // Head is a block at the end of a chain.
 type Head struct {

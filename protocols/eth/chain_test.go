@@ -116,16 +116,16 @@ func (c *memChain) PooledTransaction(hash common.Hash) rlp.RawValue {
 }
 
 func (c *memChain) Has(hash common.Hash) bool { return c.PooledTransaction(hash) != nil }
-func (c *memChain) Add(txs []Transaction) []bool {
-	kept := make([]bool, len(txs))
+func (c *memChain) Add(txs []Transaction) []Verdict {
+	verdicts := make([]Verdict, len(txs))
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for i, tx := range txs {
 		if _, ok := c.pool[tx.Hash]; !ok {
-			c.pool[tx.Hash], kept[i] = tx, true
+			c.pool[tx.Hash], verdicts[i] = tx, TxKept
 		}
 	}
-	return kept
+	return verdicts
 }
 func (c *memChain) Pending(max int) (list []TxInfo) {
 	c.mu.Lock()

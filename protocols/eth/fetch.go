@@ -33,8 +33,9 @@ type want struct {
 
 // wants are what a peer has announced and we do not have, in order of time. It is guarded by the peer's mu.
 type wants struct {
-	list  []want
-	round *round // a request that has not been answered; nil if there is none
+	list   []want
+	round  *round    // a request that has not been answered; nil if there is none
+	paused time.Time // nothing is asked for before
 }
 
 // round is one request for announced transactions.
@@ -122,6 +123,10 @@ func (p *Peer) fetch(now time.Time) time.Duration {
 	if r := p.wants.round; r != nil {
 		defer p.mu.Unlock()
 		return p.fetchOverLocked(r, now)
+	}
+	if wait := p.wants.paused.Sub(now); wait > 0 {
+		p.mu.Unlock()
+		return wait
 	}
 	due, next := p.wants.take(now)
 	p.mu.Unlock()

@@ -177,7 +177,7 @@ func TestABodyOfMoreTransactionsThanAnyBlockHasIsNotDecoded(t *testing.T) {
 type fragile struct{ *memChain }
 
 func (fragile) Header(common.Hash) rlp.RawValue { panic("a fault") }
-func (fragile) Add([]Transaction) []bool        { panic("a fault") }
+func (fragile) Add([]Transaction) []Verdict     { panic("a fault") }
 
 func TestAPanicInABackendEndsThePeerAndNothingElse(t *testing.T) {
 	chain := newMemChain(t, 1)

@@ -104,6 +104,7 @@ func (k *known) growLocked() {
 type counters struct {
 	answered, breaches                     atomic.Uint64
 	droppedInfos, droppedTxs, droppedBlock atomic.Uint64
+	invalidTxs                             atomic.Uint64
 }
 
 // Stats are counts since the start of a [Handler].
@@ -113,10 +114,11 @@ type Stats struct {
 	DroppedInfos  uint64 // announcements of transactions that did not fit into a peer's queue
 	DroppedTxs    uint64 // transactions in full that did not
 	DroppedBlocks uint64 // blocks, in full or announced, that did not
+	InvalidTxs    uint64 // transactions of peers that the pool has found invalid
 }
 
 // Stats returns the counts.
 func (h *Handler) Stats() Stats {
 	c := &h.counters
-	return Stats{c.answered.Load(), c.breaches.Load(), c.droppedInfos.Load(), c.droppedTxs.Load(), c.droppedBlock.Load()}
+	return Stats{c.answered.Load(), c.breaches.Load(), c.droppedInfos.Load(), c.droppedTxs.Load(), c.droppedBlock.Load(), c.invalidTxs.Load()}
 }

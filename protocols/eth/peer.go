@@ -39,6 +39,8 @@ type Peer struct {
 	buf  []byte       // payloads that nobody keeps; at most keptBuffer
 	news Announcement // the last one that was decoded; its list is kept up to MaxAnnounced
 
+	invalid invalids // transactions it has sent
+
 	// Under a lock of its own.
 	known known
 
@@ -172,7 +174,7 @@ func (p *Peer) end(err error) error {
 	}
 	p.h.fetching.release(claimed, p)
 	var broken *DecodeError
-	if errors.As(err, &broken) || errors.Is(err, ErrBadAnswer) || errors.Is(err, errUnsolicited) {
+	if errors.As(err, &broken) || errors.Is(err, ErrBadAnswer) || errors.Is(err, errUnsolicited) || errors.Is(err, errInvalidTxs) {
 		p.h.counters.breaches.Add(1)
 		p.h.cfg.Logger.Debug("eth peer broke the protocol", "id", p.ID(), "version", p.version, "err", err)
 	}

@@ -107,9 +107,10 @@ func (p *TxPool) Has(hash common.Hash) bool {
 }
 
 // Add checks transactions and keeps those that are good and new. A transaction whose sidecar is wrong is refused, but not
-// remembered as such: somebody else may have the right one.
-func (p *TxPool) Add(txs []Transaction) []bool {
-	added := make([]bool, len(txs))
+// remembered as such: somebody else may have the right one. Invalid are those that no fork makes good, when they are checked;
+// what the pool remembers as refused is refused.
+func (p *TxPool) Add(txs []Transaction) []Verdict {
+	verdicts := make([]Verdict, len(txs))
 	for i := range txs {
 		if p.Has(txs[i].Hash) {
 			continue
@@ -119,28 +120,31 @@ func (p *TxPool) Add(txs []Transaction) []bool {
 		p.mu.Lock()
 		switch {
 		case err == nil:
-			added[i] = p.insertLocked(tx, now)
+			verdicts[i] = p.insertLocked(tx, now)
 		case !errors.Is(err, ErrSidecar):
 			p.refuseLocked(txs[i].Hash)
 		}
 		p.mu.Unlock()
+		if err != nil && !dependsOnFork(err) {
+			verdicts[i] = TxInvalid
+		}
 	}
-	return added
+	return verdicts
 }
 
 // insertLocked puts a transaction where it belongs, unless there is one that pays as much already.
-func (p *TxPool) insertLocked(tx *pooledTx, now time.Time) bool {
+func (p *TxPool) insertLocked(tx *pooledTx, now time.Time) Verdict {
 	if p.txs[tx.Hash] != nil {
-		return false
+		return TxRefused
 	}
 	if tx.size() > p.maxBytes {
 		p.refuseLocked(tx.Hash)
-		return false
+		return TxRefused
 	}
 	if old := p.bySender[tx.senderNonce]; old != nil {
 		if !tx.replaces(old) {
 			p.refuseLocked(tx.Hash)
-			return false
+			return TxRefused
 		}
 		p.removeLocked(old)
 	}
@@ -156,7 +160,7 @@ func (p *TxPool) insertLocked(tx *pooledTx, now time.Time) bool {
 		}
 		p.removeLocked(oldest)
 	}
-	return true
+	return TxKept
 }
 
 func (p *TxPool) removeLocked(tx *pooledTx) {

@@ -114,9 +114,9 @@ func TestASidecarIsHeldAgainstItsTransaction(t *testing.T) {
 			}
 		}
 		p := newTestPool(t, TxPoolConfig{})
-		if got := p.Add([]Transaction{tt.tx})[0]; got != tt.pooled {
+		if got := p.Add([]Transaction{tt.tx})[0]; (got == TxKept) != tt.pooled || (got == TxInvalid) == tt.pooled {
 			_, err := p.rules.check(&tt.tx)
-			t.Errorf("%s: kept is %v: %v", tt.name, got, err)
+			t.Errorf("%s: the verdict is %v: %v", tt.name, got, err)
 		}
 		if p.Has(tt.tx.Hash) != tt.pooled {
 			t.Errorf("%s: the right sidecar from somebody else has no chance", tt.name)
@@ -132,15 +132,15 @@ func TestABlobTransactionIsReplacedForTwiceItsFees(t *testing.T) {
 	p := newTestPool(t, TxPoolConfig{})
 	for _, tt := range []struct {
 		tx   Transaction
-		want bool
+		want Verdict
 	}{
-		{blobTx(t, key, 5, 10, types.BlobSidecarVersion0, 1), true},
-		{blobTx(t, key, 5, 19, types.BlobSidecarVersion0, 1), false},
-		{signed(t, key, transfer(5, 1000)), false},
-		{blobTx(t, key, 5, 20, types.BlobSidecarVersion0, 1), true},
+		{blobTx(t, key, 5, 10, types.BlobSidecarVersion0, 1), TxKept},
+		{blobTx(t, key, 5, 19, types.BlobSidecarVersion0, 1), TxRefused},
+		{signed(t, key, transfer(5, 1000)), TxRefused},
+		{blobTx(t, key, 5, 20, types.BlobSidecarVersion0, 1), TxKept},
 	} {
 		if got := p.Add([]Transaction{tt.tx})[0]; got != tt.want {
-			t.Errorf("kept is %v, want %v", got, tt.want)
+			t.Errorf("the verdict is %v, want %v", got, tt.want)
 		}
 	}
 }

@@ -19,6 +19,7 @@ var (
 	errTxSize    = fmt.Errorf("larger than %d bytes", maxTxBytes)
 	errTxNonce   = errors.New("the nonce is the last one there is")
 	errTxGas     = errors.New("the gas limit is less than the transaction costs by itself")
+	errTxNoGas   = fmt.Errorf("the gas limit is less than %d", params.TxGas)
 	errTxFees    = errors.New("the tip is larger than the fee")
 	errTxNumber  = errors.New("a fee or value has more than 256 bits")
 	errTxNoBlobs = errors.New("a blob transaction without blobs")
@@ -69,6 +70,8 @@ func checkFields(tx *types.Transaction) error {
 		return errTxNumber
 	case tx.GasTipCap().Cmp(tx.GasFeeCap()) > 0:
 		return errTxFees
+	case tx.Gas() < params.TxGas:
+		return errTxNoGas
 	case tx.Gas() < intrinsicGas(tx):
 		return errTxGas
 	case tx.Type() != types.BlobTxType:
@@ -79,6 +82,17 @@ func checkFields(tx *types.Transaction) error {
 		return errTxBlobs
 	}
 	return nil
+}
+
+// dependsOnFork reports whether what is wrong with a transaction may be right on a chain, or to a node, with other rules than
+// those we know: that is not held against a peer. All of it is seen before the signature is checked, which takes the time.
+func dependsOnFork(err error) bool {
+	for _, other := range []error{errTxSize, errTxGas, errTxBlobs, types.ErrTxTypeNotSupported} {
+		if errors.Is(err, other) {
+			return true
+		}
+	}
+	return false
 }
 
 // intrinsicGas is what a transaction costs before anything is executed (Yellow Paper, section 6.2, with EIP-2028, 2930, 3860,

@@ -26,14 +26,14 @@ type toldPool struct {
 	taken chan Transaction
 }
 
-func (p *toldPool) Add(txs []Transaction) []bool {
-	added := p.TxPool.Add(txs)
+func (p *toldPool) Add(txs []Transaction) []Verdict {
+	verdicts := p.TxPool.Add(txs)
 	for i := range txs {
-		if added[i] {
+		if verdicts[i] == TxKept {
 			p.taken <- txs[i]
 		}
 	}
-	return added
+	return verdicts
 }
 
 // startPooled starts a node with a pool of its own.

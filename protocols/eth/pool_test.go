@@ -106,41 +106,41 @@ func TestAPoolKeepsWhatIsRightByItself(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		tx   Transaction
-		want bool
+		want Verdict
 	}{
-		{"legacy", signed(t, key, &types.LegacyTx{GasPrice: big.NewInt(1), Gas: 21000, To: to}), true},
-		{"legacy from before EIP-155", old, true},
-		{"access list", signed(t, key, &types.AccessListTx{ChainID: chain, GasPrice: big.NewInt(1), Gas: 21000 + 2400 + 1900, To: to, AccessList: types.AccessList{{StorageKeys: []common.Hash{{}}}}}), true},
-		{"dynamic fee", good, true},
-		{"creation", signed(t, key, with(func(tx *types.DynamicFeeTx) { tx.To, tx.Gas, tx.Data = nil, 53000+4+2, []byte{0} })), true},
-		{"set code", signed(t, key, &types.SetCodeTx{ChainID: uint256.MustFromBig(chain), Gas: 46000, GasTipCap: new(uint256.Int), GasFeeCap: new(uint256.Int), Value: new(uint256.Int), AuthList: []types.SetCodeAuthorization{auth}}), true},
-		{"data at its floor price", signed(t, key, with(func(tx *types.DynamicFeeTx) { tx.Data, tx.Gas = []byte{1, 0}, 21000+40+10 })), true},
+		{"legacy", signed(t, key, &types.LegacyTx{GasPrice: big.NewInt(1), Gas: 21000, To: to}), TxKept},
+		{"legacy from before EIP-155", old, TxKept},
+		{"access list", signed(t, key, &types.AccessListTx{ChainID: chain, GasPrice: big.NewInt(1), Gas: 21000 + 2400 + 1900, To: to, AccessList: types.AccessList{{StorageKeys: []common.Hash{{}}}}}), TxKept},
+		{"dynamic fee", good, TxKept},
+		{"creation", signed(t, key, with(func(tx *types.DynamicFeeTx) { tx.To, tx.Gas, tx.Data = nil, 53000+4+2, []byte{0} })), TxKept},
+		{"set code", signed(t, key, &types.SetCodeTx{ChainID: uint256.MustFromBig(chain), Gas: 46000, GasTipCap: new(uint256.Int), GasFeeCap: new(uint256.Int), Value: new(uint256.Int), AuthList: []types.SetCodeAuthorization{auth}}), TxKept},
+		{"data at its floor price", signed(t, key, with(func(tx *types.DynamicFeeTx) { tx.Data, tx.Gas = []byte{1, 0}, 21000+40+10 })), TxKept},
 
-		{"of another chain", otherChain, false},
-		{"not signed", unsigned, false},
-		{"no transaction", Transaction{TxInfo: TxInfo{Hash: common.Hash{1}}, Raw: rlp.RawValue{0xc1, 0x80}}, false},
-		{"an unknown type", Transaction{TxInfo: TxInfo{Hash: common.Hash{2}, Type: 0x50}, Raw: rlp.RawValue{0x82, 0x50, 0xc0}}, false},
-		{"the last nonce", signed(t, key, with(func(tx *types.DynamicFeeTx) { tx.Nonce = math.MaxUint64 })), false},
-		{"a tip above the fee", signed(t, key, with(func(tx *types.DynamicFeeTx) { tx.GasTipCap = big.NewInt(101) })), false},
-		{"a fee beyond 256 bits", signed(t, key, with(func(tx *types.DynamicFeeTx) { tx.GasFeeCap = new(big.Int).Lsh(common.Big1, 256) })), false},
-		{"a value beyond 256 bits", signed(t, key, with(func(tx *types.DynamicFeeTx) { tx.Value = new(big.Int).Lsh(common.Big1, 256) })), false},
-		{"too little gas", signed(t, key, with(func(tx *types.DynamicFeeTx) { tx.Gas = 20999 })), false},
-		{"too little gas for its data", signed(t, key, with(func(tx *types.DynamicFeeTx) { tx.Data, tx.Gas = []byte{1, 0}, 21000+49 })), false},
-		{"too little gas for a creation", signed(t, key, with(func(tx *types.DynamicFeeTx) { tx.To, tx.Gas = nil, 52999 })), false},
-		{"too large", signed(t, key, with(func(tx *types.DynamicFeeTx) { tx.Data, tx.Gas = make([]byte, maxTxBytes), 30_000_000 })), false},
+		{"of another chain", otherChain, TxInvalid},
+		{"not signed", unsigned, TxInvalid},
+		{"no transaction", Transaction{TxInfo: TxInfo{Hash: common.Hash{1}}, Raw: rlp.RawValue{0xc1, 0x80}}, TxInvalid},
+		{"an unknown type", Transaction{TxInfo: TxInfo{Hash: common.Hash{2}, Type: 0x50}, Raw: rlp.RawValue{0x82, 0x50, 0xc0}}, TxRefused},
+		{"the last nonce", signed(t, key, with(func(tx *types.DynamicFeeTx) { tx.Nonce = math.MaxUint64 })), TxInvalid},
+		{"a tip above the fee", signed(t, key, with(func(tx *types.DynamicFeeTx) { tx.GasTipCap = big.NewInt(101) })), TxInvalid},
+		{"a fee beyond 256 bits", signed(t, key, with(func(tx *types.DynamicFeeTx) { tx.GasFeeCap = new(big.Int).Lsh(common.Big1, 256) })), TxInvalid},
+		{"a value beyond 256 bits", signed(t, key, with(func(tx *types.DynamicFeeTx) { tx.Value = new(big.Int).Lsh(common.Big1, 256) })), TxInvalid},
+		{"too little gas", signed(t, key, with(func(tx *types.DynamicFeeTx) { tx.Gas = 20999 })), TxInvalid},
+		{"too little gas for its data", signed(t, key, with(func(tx *types.DynamicFeeTx) { tx.Data, tx.Gas = []byte{1, 0}, 21000+49 })), TxRefused},
+		{"too little gas for a creation", signed(t, key, with(func(tx *types.DynamicFeeTx) { tx.To, tx.Gas = nil, 52999 })), TxRefused},
+		{"too large", signed(t, key, with(func(tx *types.DynamicFeeTx) { tx.Data, tx.Gas = make([]byte, maxTxBytes), 30_000_000 })), TxRefused},
 	} {
 		p := newTestPool(t, TxPoolConfig{})
 		if got := p.Add([]Transaction{tt.tx}); got[0] != tt.want {
 			_, err := p.rules.check(&tt.tx)
-			t.Errorf("%s: kept is %v: %v", tt.name, got[0], err)
+			t.Errorf("%s: the verdict is %v: %v", tt.name, got[0], err)
 		}
-		if !p.Has(tt.tx.Hash) {
-			t.Errorf("%s: the pool would take it again", tt.name)
+		if got := p.Add([]Transaction{tt.tx}); !p.Has(tt.tx.Hash) || got[0] != TxRefused {
+			t.Errorf("%s: the pool would take it again, with %v", tt.name, got[0])
 		}
-		if raw := p.PooledTransaction(tt.tx.Hash); (raw != nil) != tt.want || tt.want && !bytes.Equal(raw, tt.tx.Raw) {
+		if raw := p.PooledTransaction(tt.tx.Hash); (raw != nil) != (tt.want == TxKept) || raw != nil && !bytes.Equal(raw, tt.tx.Raw) {
 			t.Errorf("%s: the pool serves %x", tt.name, raw)
 		}
-		if n := len(p.Pending(9)); (n == 1) != tt.want {
+		if n := len(p.Pending(9)); (n == 1) != (tt.want == TxKept) {
 			t.Errorf("%s: %d pending", tt.name, n)
 		}
 	}
@@ -168,8 +168,8 @@ func TestOfOneSenderAndNonceThereIsOneTransaction(t *testing.T) {
 		{"a tenth more", signed(t, a, transfer(7, 110)), true},
 		{"what it took the place of", first, false},
 	} {
-		if got := p.Add([]Transaction{tt.tx})[0]; got != tt.want {
-			t.Errorf("%s: kept is %v", tt.name, got)
+		if got := p.Add([]Transaction{tt.tx})[0]; (got == TxKept) != tt.want || got == TxInvalid {
+			t.Errorf("%s: the verdict is %v", tt.name, got)
 		}
 	}
 	if n, size := p.Stats(); n != 3 || size < 3*poolOverhead || p.PooledTransaction(first.Hash) != nil {
@@ -179,7 +179,7 @@ func TestOfOneSenderAndNonceThereIsOneTransaction(t *testing.T) {
 	p.Add([]Transaction{signed(t, a, transfer(9, 0))})
 	if p.Add([]Transaction{signed(t, a, with(func(tx *types.DynamicFeeTx) {
 		tx.Nonce, tx.GasTipCap, tx.GasFeeCap, tx.Gas = 9, new(big.Int), new(big.Int), 22000
-	}))})[0] {
+	}))})[0] != TxRefused {
 		t.Error("a transaction without fees was replaced by another")
 	}
 }
@@ -193,8 +193,8 @@ func TestAPoolIsBoundedInBytesAndTheOldestGoesFirst(t *testing.T) {
 	for i := range uint64(25) {
 		txs = append(txs, signed(t, key, transfer(1000+i, 100)))
 	}
-	if added := p.Add(txs); slices.Contains(added, false) {
-		t.Errorf("not all were added: %v", added)
+	if verdicts := p.Add(txs); slices.Contains(verdicts, TxRefused) {
+		t.Errorf("not all were added: %v", verdicts)
 	}
 	for i, tx := range txs {
 		if got, want := p.Has(tx.Hash), i >= len(txs)-room; got != want {
@@ -214,7 +214,7 @@ func TestAPoolIsBoundedInBytesAndTheOldestGoesFirst(t *testing.T) {
 		t.Errorf("pending:\n%s", diff)
 	}
 	large := signed(t, key, with(func(tx *types.DynamicFeeTx) { tx.Nonce, tx.Data, tx.Gas = 1, make([]byte, 20<<10), 30_000_000 }))
-	if p.Add([]Transaction{large})[0] || !p.Has(txs[24].Hash) {
+	if p.Add([]Transaction{large})[0] != TxRefused || !p.Has(txs[24].Hash) {
 		t.Error("a transaction larger than the pool was taken")
 	}
 }
@@ -331,7 +331,7 @@ func FuzzPool(f *testing.F) {
 		_ = tx.CheckSidecar(72)
 		_, _ = tx.WithCells(AllCells(), nil)
 		tx.WithoutBlobs()
-		if p.Add([]Transaction{tx})[0] && !bytes.Equal(p.PooledTransaction(tx.Hash), raw) {
+		if p.Add([]Transaction{tx})[0] == TxKept && !bytes.Equal(p.PooledTransaction(tx.Hash), raw) {
 			t.Error("the pool serves something else")
 		}
 	})
