@@ -200,5 +200,8 @@ func FuzzIndex(f *testing.F) {
 		if err == nil && !bytes.Equal(x.encode([32]byte{1}), data) {
 			t.Errorf("%x is decoded, but encoded differently", data)
 		}
+		if err == nil {
+			_ = x.check(extent{blocks: []int64{1000}, receipts: 1000})
+		}
 	})
 }

@@ -27,8 +27,9 @@ type Options struct {
 	Blocks   []string // block files in the order of the chain; with none the chain is the genesis block alone
 	Receipts string   // receipts file; empty: only the receipts of blocks without transactions are known
 
-	// Dir is a directory for the index and for what is unpacked, of this chain alone. It is made if it is not there. Empty:
-	// the chain is scanned at each start, and what has to be unpacked goes into temporary files.
+	// Dir is a directory for the index and for what is unpacked, of this chain alone and for one Open at a time. It is made if
+	// it is not there, and rid of what an Open that was interrupted has left. Empty: the chain is scanned at each start, and
+	// what has to be unpacked goes into temporary files.
 	Dir string
 
 	// NetworkID is the id of the network in Status. 0: the chain id of the genesis file.
@@ -97,6 +98,10 @@ func (c *Chain) open(o Options) error {
 		if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 			return err
 		}
+		removed, err := removeTemporaries(o.Dir)
+		if len(removed) > 0 || err != nil {
+			c.log.Info("removed what a start that was interrupted had left", "files", removed, "err", err)
+		}
 	}
 	for i, file := range o.Blocks {
 		s, err := openSource(file, o.Dir, fmt.Sprintf("blocks-%d", i))
@@ -120,7 +125,11 @@ func (c *Chain) getIndex(dir string) error {
 	began := time.Now()
 	file, id := filepath.Join(dir, indexFile), fingerprint(c.genesis.Hash, append([]*source{c.receipts}, c.blocks...)...)
 	if dir != "" {
-		x, err := readIndex(file, id, c.genesis.Hash)
+		e, err := c.extent()
+		if err != nil {
+			return err
+		}
+		x, err := readIndex(file, id, c.genesis.Hash, e)
 		if err == nil {
 			c.index = x
 			return nil
@@ -148,6 +157,25 @@ func (c *Chain) getIndex(dir string) error {
 		_, err := f.Write(x.encode(id))
 		return err
 	})
+}
+
+// extent asks how large the files are, as they are read.
+func (c *Chain) extent() (e extent, err error) {
+	for _, s := range c.blocks {
+		info, err := s.file.Stat()
+		if err != nil {
+			return e, err
+		}
+		e.blocks = append(e.blocks, info.Size())
+	}
+	if c.receipts != nil {
+		info, err := c.receipts.file.Stat()
+		if err != nil {
+			return e, err
+		}
+		e.receipts = info.Size()
+	}
+	return e, nil
 }
 
 // Close closes the files. Whatever is asked afterwards is unknown, but for what the index knows.

@@ -67,12 +67,11 @@ func (x *index) find(hash common.Hash) (int, bool) {
 // the time of the last block, its total difficulty in 32 bytes of big endian, the blocks (hash, position, bytes of header and
 // body), the order of their hashes, the receipts (position, bytes), and a CRC-32C of all before.
 const (
-	indexMagic   = "sennit chain index 1\n"
-	indexHead    = len(indexMagic) + 32 + 3*8 + 32
-	entryBytes   = 32 + 8 + 4 + 4
-	spanBytes    = 8 + 4
-	orderBytes   = 4
-	maxIndexFile = 16 << 30
+	indexMagic = "sennit chain index 1\n"
+	indexHead  = len(indexMagic) + 32 + 3*8 + 32
+	entryBytes = 32 + 8 + 4 + 4
+	spanBytes  = 8 + 4
+	orderBytes = 4
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -150,20 +149,87 @@ func decodeIndex(b []byte, fingerprint [32]byte, genesis common.Hash) (*index, e
 	return x, nil
 }
 
-// readIndex reads an index file.
-func readIndex(file string, fingerprint [32]byte, genesis common.Hash) (*index, error) {
+// extent is how large the files are that an index is about, unpacked.
+type extent struct {
+	blocks   []int64 // bytes of each file
+	receipts int64   // 0 if there is no file
+}
+
+// most is how large an index can be: a header alone takes more bytes in its file than a block does in the index.
+func (e extent) most() int64 {
+	most := int64(indexHead + 4)
+	for _, size := range e.blocks {
+		most += size
+	}
+	return most
+}
+
+// check says why an index cannot be that of files of such an extent. All that is read by it afterwards is within them, and no
+// larger than a file may have it.
+func (x *index) check(e extent) error {
+	end := uint64(0)
+	for i := range x.blocks {
+		b := &x.blocks[i]
+		file, size := fileOf(b.at), int64(b.header)+int64(b.body)
+		if file >= len(e.blocks) || b.at < end || size > maxItem || offsetOf(b.at)+size > e.blocks[file] {
+			return fmt.Errorf("%w: block %d is not where it may be", errBadIndex, i+1)
+		}
+		end = b.at + uint64(size)
+	}
+	for i := range x.byHash[:max(len(x.byHash), 1)-1] {
+		if x.blocks[x.byHash[i]].hash.Cmp(x.blocks[x.byHash[i+1]].hash) >= 0 {
+			return fmt.Errorf("%w: the blocks are not in the order of their hashes", errBadIndex)
+		}
+	}
+	end = 0
+	for i, s := range x.receipts {
+		if s.at < end || s.size > maxItem || s.at > uint64(e.receipts) || uint64(s.size) > uint64(e.receipts)-s.at {
+			return fmt.Errorf("%w: the receipts of block %d are not where they may be", errBadIndex, i+1)
+		}
+		end = s.at + uint64(s.size)
+	}
+	return nil
+}
+
+// readIndex reads an index file about files of an extent. The error names the file.
+func readIndex(file string, fingerprint [32]byte, genesis common.Hash, e extent) (*index, error) {
 	info, err := os.Stat(file)
 	if err != nil {
 		return nil, err
 	}
-	if info.Size() > maxIndexFile {
-		return nil, errBadIndex
+	if info.Size() > e.most() {
+		return nil, fmt.Errorf("%s: %w: it has %d bytes, more than the chain", file, errBadIndex, info.Size())
 	}
 	b, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
 	}
-	return decodeIndex(b, fingerprint, genesis)
+	x, err := decodeIndex(b, fingerprint, genesis)
+	if err == nil {
+		err = x.check(e)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return x, nil
+}
+
+// temporaries are the names of files that [writeFile] may have left, in the directory of a chain.
+var temporaries = []string{indexFile + ".*.tmp", "blocks-*.rlp.*.tmp", "receipts-*.rlp.*.tmp"}
+
+// removeTemporaries removes what a start that was interrupted has left in a directory, and returns the names.
+func removeTemporaries(dir string) (removed []string, err error) {
+	for _, pattern := range temporaries {
+		files, _ := filepath.Glob(filepath.Join(dir, pattern)) // the pattern is good
+		for _, file := range files {
+			if e := os.Remove(file); e != nil {
+				err = errors.Join(err, e)
+				continue
+			}
+			removed = append(removed, file)
+		}
+	}
+	return removed, err
 }
 
 // writeFile writes a file so that it is there either whole or not at all.
