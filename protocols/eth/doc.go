@@ -15,13 +15,18 @@
 // # Listening
 //
 // [Handler.Subscribe] gives what peers announce and send, with the time at which the link had read it and who was first. A
-// slow subscriber loses events, which are counted, and holds up nobody. [Handler.Broadcast], [Handler.UpdateRange] and
+// slow subscriber loses events, which it is told, and holds up nobody. [Handler.Broadcast], [Handler.UpdateRange] and
 // [Handler.AnnounceBlocks] are the other direction.
 //
 // # Who is elsewhere
 //
 // A peer whose Status does not agree with ours (network, genesis block, fork id, or none in time) is none: if other protocols
 // run on the link, they go on, and what it sends for this one is read and forgotten; otherwise the link ends.
+//
+// # Finding peers
+//
+// A node record says by its entry "eth" which chain the node is on (EIP-2124). [Handler.Attach] keeps that of our node right as
+// the head moves, and with [Config.Discover] has the server dial nodes of our chain that its discovery finds.
 //
 // # Messages
 //

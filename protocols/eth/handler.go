@@ -150,7 +150,7 @@ func (h *Handler) Protocols() []p2p.Protocol {
 // called before or after the server has stopped, and more than once.
 func (h *Handler) Close() {
 	if h.found != nil {
-		h.found.Close()
+		h.running.Go(h.found.Close) // it waits for what has been asked; peers do not wait for that
 	}
 	h.feed.close()
 	h.mu.Lock()
