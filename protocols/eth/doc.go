@@ -15,7 +15,7 @@
 // # Listening
 //
 // [Handler.Subscribe] gives what peers announce and send, with the time at which the link had read it and who was first. A
-// slow subscriber loses events, which it is told, and holds up nobody. [Handler.Broadcast], [Handler.UpdateRange] and
+// slow subscriber loses events, is told so, and holds up nobody. [Handler.Broadcast], [Handler.UpdateRange] and
 // [Handler.AnnounceBlocks] are the other direction.
 //
 // # Who is elsewhere

@@ -2,7 +2,9 @@ package eth
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -369,6 +371,13 @@ func TestASlowSubscriberLosesEventsAndHoldsUpNobody(t *testing.T) {
 	for e, ok := slow.take(); ok; e, ok = slow.take() {
 		if lost, ok := e.(*EventsLost); ok {
 			missing += lost.Count
+			for r := range Records(e) {
+				text, err := json.Marshal(r)
+				at, _ := json.Marshal(lost.At)
+				if want := fmt.Sprintf(`{"event":"lost","at":%s,"lost":%d}`, at, lost.Count); err != nil || string(text) != want {
+					t.Errorf("the record is %s, %v; want %s", text, err, want)
+				}
+			}
 			if lost.Count == 0 || lost.At.IsZero() {
 				t.Errorf("%+v", lost)
 			}
