@@ -346,7 +346,7 @@ func TestEthWatchShowsWhatTheRunningNodeHears(t *testing.T) {
 		t.Errorf("%q", lines)
 	}
 	lines = watch(t, " head  ", "--rpc", socket)
-	if len(lines) != 2 || !strings.Contains(lines[0], "present      eth/68  \"tested\\x1b\"") || !strings.Contains(lines[1], "head         0x07") {
+	if len(lines) < 2 || !strings.Contains(lines[0], "present      eth/68  \"tested\\x1b\"") || !strings.Contains(lines[1], "head         0x07") {
 		t.Errorf("of the peer that is there: %q", lines)
 	}
 	endpoint.Close()

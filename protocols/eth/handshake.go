@@ -136,10 +136,17 @@ func (p *Peer) checkStatus(s *Status) error {
 	return nil
 }
 
+// noteHead takes the head from the remote's Status.
+func (p *Peer) noteHead() {
+	s := &p.status
+	p.mu.Lock()
+	p.head = PeerHead{Hash: s.Head, Number: s.Latest, TD: s.TD, Earliest: s.Earliest, At: time.Now()}
+	p.mu.Unlock()
+}
+
 // welcome does what is due when the handshake is over.
 func (p *Peer) welcome() {
-	s := &p.status
-	p.setHead(PeerHead{Hash: s.Head, Number: s.Latest, TD: s.TD, Earliest: s.Earliest, At: time.Now()}, true)
+	p.setHead(p.Head(), true)
 	if p.h.cfg.Pool != nil {
 		p.announce(p.h.infosFor(p.h.cfg.Pool.Pending(maxQueuedInfos), p.version))
 	}

@@ -166,3 +166,16 @@ func TestTransactionsReachEveryNode(t *testing.T) {
 		}
 	})
 }
+
+func TestWhoHasJoinedHasAHeadAtOnce(t *testing.T) {
+	chain := newMemChain(t, 3)
+	h := newHandler(t, Config{Backend: chain})
+	defer h.Close()
+	sub := h.Subscribe(0)
+	for i := range byte(200) {
+		dialFar(t, h, 69, i).shake(chain)
+		if head := await[*PeerJoined](t, sub).Peer.Head(); head.Hash != chain.hashes[3] || head.Number != 3 {
+			t.Fatalf("peer %d has %+v", i, head)
+		}
+	}
+}

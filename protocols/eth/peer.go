@@ -140,6 +140,7 @@ func (p *Peer) run() error {
 
 	err := p.handshake()
 	if err == nil {
+		p.noteHead() // before anybody can ask for it
 		h.add(p)
 		h.feed.send(&PeerJoined{Peer: p, At: time.Now()})
 		p.welcome()
