@@ -11,12 +11,12 @@ import (
 
 // wrongTypeText is what the TOML decoder says of a value of the wrong type, which names a Go type that means nothing to
 // the writer of a file.
-var wrongTypeText = regexp.MustCompile(`^cannot decode TOML (.+) into struct field \S+ of type (\S+)$`)
+var wrongTypeText = regexp.MustCompile(`^cannot decode TOML (.+) into struct field .+ of type (\S+)$`)
 
 // typeWords are the words for Go types.
 var typeWords = map[string]string{
 	"bool": "true or false", "int": "a whole number", "int64": "a whole number", "uint64": "a whole number",
-	"float64": "a number", "string": "a string", "[]string": "a list of strings",
+	"float64": "a number", "string": "a string", "[]string": "a list of strings", "uint": "a whole number", "[]uint": "a list of whole numbers",
 	"[]p2p.NodeSpec": "a list of nodes, each a string", "p2p.NetworkSpecs": "a list of networks, each a string",
 }
 

@@ -2,7 +2,6 @@ package config
 
 import (
 	"errors"
-	"fmt"
 	"path/filepath"
 
 	"github.com/spf13/pflag"
@@ -61,17 +60,17 @@ func (c *Bzz) overrides(from *Bzz) []override {
 // minBzzCapacity is the least a store is of any use with, in bytes.
 const minBzzCapacity = 1 << 20
 
-// check returns an error that names a value which makes no sense.
+// check returns a mistake, or nil.
 func (c *Bzz) check() error {
 	switch {
 	case dialects[c.Dialects] == 0:
-		return fmt.Errorf("bzz: Dialects is %q, want both, early or later", c.Dialects)
+		return wrong("bzz.Dialects", "bzz-dialects", "is %q, want both, early or later", c.Dialects)
 	case c.NetworkID == 0:
-		return errors.New("bzz: NetworkID is 0, want another number")
+		return wrong("bzz.NetworkID", "bzz-network", "is 0, want another number")
 	case c.LaterNetworkID == 0:
-		return errors.New("bzz: LaterNetworkID is 0, want another number")
+		return wrong("bzz.LaterNetworkID", "bzz-later-network", "is 0, want another number")
 	case c.Capacity < minBzzCapacity:
-		return fmt.Errorf("bzz: Capacity is %d, want at least %d bytes", c.Capacity, minBzzCapacity)
+		return wrong("bzz.Capacity", "bzz-capacity", "is %d, want at least %d bytes", c.Capacity, minBzzCapacity)
 	}
 	return nil
 }

@@ -10,7 +10,7 @@ import (
 
 func TestASwarmSectionThatMakesNoSenseIsRefused(t *testing.T) {
 	for want, change := range map[string]func(*Bzz){
-		"bzz: NetworkID is 0": func(c *Bzz) { c.NetworkID = 0 },
+		"bzz.NetworkID is 0":  func(c *Bzz) { c.NetworkID = 0 },
 		"LaterNetworkID is 0": func(c *Bzz) { c.LaterNetworkID = 0 },
 		`Dialects is "0.5"`:   func(c *Bzz) { c.Dialects = "0.5" },
 		"Capacity is 1000":    func(c *Bzz) { c.Capacity = 1000 },

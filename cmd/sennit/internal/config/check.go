@@ -1,32 +1,46 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"net"
+	"slices"
+	"strings"
 )
 
-// Check returns an error that names a value which makes no sense for a node, wherever it came from.
+// Check returns an error that names every value which makes no sense for a node, wherever it came from: line and key of the
+// file, or the flag.
 func (c *Config) Check() error {
+	mistakes := []error{c.Node.check()}
 	for _, n := range []struct {
-		name  string
-		value int64
+		name, flag string
+		value      int64
 	}{
-		{"MaxPeers", int64(c.P2P.MaxPeers)},
-		{"MaxPendingPeers", int64(c.P2P.MaxPendingPeers)},
-		{"DialRatio", int64(c.P2P.DialRatio)},
-		{"MemoryBudget", c.P2P.MemoryBudget},
+		{"MaxPeers", "maxpeers", int64(c.P2P.MaxPeers)},
+		{"MaxPendingPeers", "", int64(c.P2P.MaxPendingPeers)},
+		{"DialRatio", "", int64(c.P2P.DialRatio)},
+		{"MemoryBudget", "", c.P2P.MemoryBudget},
 	} {
 		if n.value < 0 {
-			return fmt.Errorf("%s is %d, want 0 or more", n.name, n.value)
+			mistakes = append(mistakes, wrong("p2p."+n.name, n.flag, "is %d, want 0 or more", n.value))
 		}
 	}
-	for _, a := range []struct{ name, addr string }{{"ListenAddr", c.P2P.ListenAddr}, {"DiscAddr", c.P2P.DiscAddr}} {
+	for _, a := range []struct{ name, flag, addr string }{{"ListenAddr", "listen", c.P2P.ListenAddr}, {"DiscAddr", "", c.P2P.DiscAddr}} {
 		if err := checkAddr(a.addr); err != nil {
-			return fmt.Errorf("%s: %w", a.name, err)
+			mistakes = append(mistakes, wrong("p2p."+a.name, a.flag, "has %w", err))
 		}
 	}
-	return errors.Join(c.Eth.check(), c.Shh.check(), c.Bzz.check(), c.RPC.check())
+	return c.from.place(append(mistakes, c.Eth.check(), c.Shh.check(), c.Bzz.check(), c.RPC.check())...)
+}
+
+// check returns a mistake, or nil.
+func (n *Node) check() error {
+	switch {
+	case !slices.Contains(LogLevels, n.LogLevel):
+		return wrong("node.LogLevel", "log-level", "is %q, want one of %s", n.LogLevel, strings.Join(LogLevels, ", "))
+	case !slices.Contains(LogFormats, n.LogFormat):
+		return wrong("node.LogFormat", "log-format", "is %q, want one of %s", n.LogFormat, strings.Join(LogFormats, ", "))
+	}
+	return nil
 }
 
 // checkAddr returns an error for an address that cannot be listened on, whatever the machine. A host name in it is not

@@ -43,7 +43,7 @@ func TestAddressesThatCannotBeListenedOnAreRefusedByName(t *testing.T) {
 			c := Default()
 			set(&c)
 			err := c.Check()
-			if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), name+": address") || err != nil && !strings.Contains(err.Error(), want) {
+			if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), "p2p."+name+" has address") || err != nil && !strings.Contains(err.Error(), want) {
 				t.Errorf("%s %q: %v, want %q", name, addr, err, want)
 			}
 		}

@@ -2,7 +2,6 @@
 package config
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/ethereum/go-ethereum/log"
 	"github.com/ethereum/go-ethereum/p2p/nat"
-	"github.com/pelletier/go-toml/v2"
 
 	"github.com/sennit-net/sennit/cmd/sennit/internal/version"
 	"github.com/sennit-net/sennit/p2p"
@@ -28,6 +26,8 @@ type Config struct {
 	Shh  Shh
 	Bzz  Bzz
 	RPC  RPC
+
+	from origin // set by Load and by Flags.Config
 }
 
 // Node is the [node] section of the file: what concerns the program and not the peer layer.
@@ -59,31 +59,6 @@ func Default() Config {
 		c.Node.DataDir = filepath.Join(dir, "sennit")
 	}
 	return c
-}
-
-// Load reads the TOML file over c: what it does not name stays. A key it does not know is an error, since a misspelt
-// one would be ignored otherwise.
-func (c *Config) Load(file string) error {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return err
-	}
-	var sections struct {
-		Node *Node          `toml:"node"`
-		P2P  p2p.ConfigTOML `toml:"p2p"`
-		Eth  *Eth           `toml:"eth"`
-		Shh  *Shh           `toml:"shh"`
-		Bzz  *Bzz           `toml:"bzz"`
-		RPC  *RPC           `toml:"rpc"`
-	}
-	sections.Node, sections.Eth, sections.Shh, sections.Bzz, sections.RPC = &c.Node, &c.Eth, &c.Shh, &c.Bzz, &c.RPC
-	sections.P2P.From(&c.P2P)
-	err = toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields().Decode(&sections)
-	if err := p2p.ExplainTOMLError(err); err != nil {
-		return fmt.Errorf("%s: %w", file, err)
-	}
-	sections.P2P.To(&c.P2P)
-	return nil
 }
 
 // KeyFile returns the path of the key file.

@@ -335,11 +335,11 @@ func withShh(change func(*Shh)) Shh {
 
 func TestAWhisperSectionThatMakesNoSenseIsRefused(t *testing.T) {
 	for want, change := range map[string]func(*Shh){
-		"(MinPoW)":            func(c *Shh) { c.MinPoW = -1 },
-		`"2.0" to accept`:     func(c *Shh) { c.Accept = "2.0" },
+		"shh.MinPoW is -1":    func(c *Shh) { c.MinPoW = -1 },
+		`Accept is "2.0"`:     func(c *Shh) { c.Accept = "2.0" },
 		"largest message":     func(c *Shh) { c.MaxMessageSize = 1 << 30 },
 		"pool of 100 bytes":   func(c *Shh) { c.PoolBytes = 100 },
-		"shh: a largest mess": func(c *Shh) { c.MaxMessageSize = -1 },
+		"MaxMessageSize is -": func(c *Shh) { c.MaxMessageSize = -1 },
 	} {
 		c := withShh(change)
 		if err := c.check(); err == nil || !strings.Contains(err.Error(), want) {

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -60,41 +59,68 @@ func (c *Eth) ServesChain() bool {
 	return c.Backend == EthChain || c.Backend == "" && len(c.Chain) > 0
 }
 
-// CheckFiles returns an error that names a file which the configuration names and that cannot be opened.
+// CheckFiles returns an error that names every file which the configuration names and that cannot be opened, and where it does so.
 func (c *Config) CheckFiles() error {
 	if !c.Eth.Enabled {
 		return nil
 	}
-	for _, file := range slices.Concat([]string{c.Eth.Genesis, c.Eth.Receipts}, c.Eth.Chain) {
-		if file == "" {
-			continue
+	var mistakes []error
+	for _, s := range []struct {
+		key, flag string
+		files     []string
+	}{
+		{"eth.Genesis", "eth-genesis", []string{c.Eth.Genesis}},
+		{"eth.Chain", "eth-chain", c.Eth.Chain},
+		{"eth.Receipts", "eth-receipts", []string{c.Eth.Receipts}},
+	} {
+		for _, file := range s.files {
+			if err := checkFile(file); err != nil {
+				mistakes = append(mistakes, wrong(s.key, s.flag, "names a file that cannot be read: %w", err))
+			}
 		}
-		f, err := os.Open(file)
-		if err != nil {
-			return fmt.Errorf("[eth] %w", err)
-		}
-		_ = f.Close() // it was only looked for
+	}
+	return c.from.place(mistakes...)
+}
+
+// checkFile returns an error if there is no such file to be read; a name that is empty is fine.
+func checkFile(file string) error {
+	if file == "" {
+		return nil
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer f.Close() // it was only looked for
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		return fmt.Errorf("%s is a directory", file)
 	}
 	return nil
 }
 
-// check returns an error that names a value which makes no sense.
+// check returns a mistake, or nil.
 func (c *Eth) check() error {
 	switch {
 	case !slices.Contains([]string{"", EthObserver, EthChain}, c.Backend):
-		return fmt.Errorf("[eth] Backend is %q, want %s or %s", c.Backend, EthObserver, EthChain)
+		return wrong("eth.Backend", "", "is %q, want %s or %s", c.Backend, EthObserver, EthChain)
 	case c.Genesis == "" && !slices.Contains(eth.Networks(), c.Network):
-		return fmt.Errorf("[eth] Network is %q, want one of %s, or Genesis", c.Network, strings.Join(eth.Networks(), ", "))
+		return wrong("eth.Network", "eth-network", "is %q, want one of %s, or Genesis (--eth-genesis)", c.Network, strings.Join(eth.Networks(), ", "))
 	case c.ServesChain() && c.Genesis == "":
-		return errors.New("[eth] a chain from files needs Genesis, its genesis.json (--eth-genesis)")
-	case !c.ServesChain() && (len(c.Chain) > 0 || c.Receipts != ""):
-		return fmt.Errorf("[eth] Chain and Receipts are for Backend %s", EthChain)
+		key, flag := "eth.Chain", "eth-chain"
+		if len(c.Chain) == 0 {
+			key, flag = "eth.Backend", ""
+		}
+		return wrong(key, flag, "needs Genesis, the genesis.json of the chain (--eth-genesis)")
+	case !c.ServesChain() && len(c.Chain) > 0:
+		return wrong("eth.Chain", "eth-chain", "is for Backend %q, which is %q", EthChain, c.Backend)
+	case !c.ServesChain() && c.Receipts != "":
+		return wrong("eth.Receipts", "eth-receipts", "needs Chain, the files of its blocks (--eth-chain)")
 	case !c.ServesChain() && c.Relay:
-		return fmt.Errorf("[eth] Relay is for Backend %s: without a chain there is nobody to ask for the transactions", EthChain)
+		return wrong("eth.Relay", "eth-relay", "needs Chain (--eth-chain): without a chain there is nobody to ask for the transactions")
 	}
 	for _, v := range c.Versions {
 		if eth.Length(v) == 0 {
-			return fmt.Errorf("[eth] Versions has %d, want some of %v", v, eth.Versions())
+			return wrong("eth.Versions", "", "has %d, want some of %v", v, eth.Versions())
 		}
 	}
 	return nil

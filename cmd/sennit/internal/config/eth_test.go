@@ -27,9 +27,9 @@ func TestTheEthSectionIsRefusedWhereItMakesNoSense(t *testing.T) {
 		{"another backend", ethWith(func(c *Eth) { c.Backend = "full" }), `Backend is "full"`},
 		{"another network", ethWith(func(c *Eth) { c.Network = "ropsten" }), `Network is "ropsten"`},
 		{"a chain without genesis", ethWith(func(c *Eth) { c.Chain = files }), "needs Genesis"},
-		{"an observer with files", ethWith(func(c *Eth) { c.Backend, c.Genesis, c.Chain = EthObserver, "g", files }), "Chain and Receipts are for"},
-		{"receipts without a chain", ethWith(func(c *Eth) { c.Receipts = "r" }), "Chain and Receipts are for"},
-		{"an observer that relays", ethWith(func(c *Eth) { c.Relay = true }), "Relay is for"},
+		{"an observer with files", ethWith(func(c *Eth) { c.Backend, c.Genesis, c.Chain = EthObserver, "g", files }), "Chain is for Backend"},
+		{"receipts without a chain", ethWith(func(c *Eth) { c.Receipts = "r" }), "Receipts needs Chain"},
+		{"an observer that relays", ethWith(func(c *Eth) { c.Relay = true }), "Relay needs Chain"},
 		{"a version that is none", ethWith(func(c *Eth) { c.Versions = []uint{69, 66} }), "Versions has 66"},
 	} {
 		err := tt.c.check()

@@ -94,6 +94,8 @@ func (f *Flags) Config() (*Config, error) {
 		return nil, errors.New("--config: the name of the file is empty")
 	}
 	c := Default()
+	c.from.flags = make(map[string]bool)
+	f.fs.Visit(func(flag *pflag.Flag) { c.from.flags[flag.Name] = true })
 	if f.file != "" {
 		if err := c.Load(f.file); err != nil {
 			return nil, fmt.Errorf("configuration: %w", err)
@@ -189,7 +191,7 @@ func (c *Config) Key() (key *ecdsa.PrivateKey, made string, err error) {
 		if key, err = nodekey.Load(file); errors.Is(err, fs.ErrNotExist) {
 			err = fmt.Errorf("%w; make a key with: sennit key new %s", err, file)
 		}
-		return key, "", err
+		return key, "", c.Blame("node.NodeKey", "nodekey", err)
 	}
 	key, isNew, err := nodekey.LoadOrCreate(file)
 	if isNew {

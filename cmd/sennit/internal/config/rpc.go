@@ -1,8 +1,6 @@
 package config
 
 import (
-	"errors"
-	"fmt"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -49,21 +47,25 @@ func (c *RPC) overrides(from *RPC) []override {
 // namespaces are the namespaces that a node can have.
 var namespaces = []string{"admin", "bzz", "eth", "net", "shh"}
 
-// check returns an error that names a value which makes no sense.
+// check returns a mistake, or nil.
 func (c *RPC) check() error {
 	for _, name := range c.HTTPNamespaces {
 		if !slices.Contains(namespaces, name) {
-			return fmt.Errorf("rpc HTTPNamespaces has %q, want some of %s", name, strings.Join(namespaces, ", "))
+			return wrong("rpc.HTTPNamespaces", "http-namespaces", "has %q, want some of %s", name, strings.Join(namespaces, ", "))
 		}
 	}
 	switch {
 	case c.HTTP == "":
 		return nil
 	case len(c.HTTPNamespaces) == 0:
-		return errors.New("rpc HTTPNamespaces is empty: there is nothing to serve over HTTP")
+		return wrong("rpc.HTTPNamespaces", "http-namespaces", "is empty: there is nothing to serve over HTTP")
 	}
-	if err := admin.CheckHTTPAddr(c.HTTP); err != nil {
-		return fmt.Errorf("rpc HTTP: %w", err)
+	err := admin.CheckHTTPAddr(c.HTTP)
+	if err == nil {
+		err = checkAddr(c.HTTP)
+	}
+	if err != nil {
+		return wrong("rpc.HTTP", "http", "has %w", err)
 	}
 	return nil
 }

@@ -2,6 +2,9 @@ package config
 
 import (
 	"fmt"
+	"math"
+	"slices"
+	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -41,14 +44,20 @@ func (c *Shh) overrides(from *Shh) []override {
 	}
 }
 
-// check returns an error that names a value which makes no sense.
+// check returns a mistake, or nil.
 func (c *Shh) check() error {
-	settings, err := c.Settings()
-	if err == nil {
-		_, err = shh.New(settings)
+	switch {
+	case !(c.MinPoW >= 0) || math.IsInf(c.MinPoW, 1):
+		return wrong("shh.MinPoW", "shh-minpow", "is %v, want a number that is 0 or more", c.MinPoW)
+	case !slices.Contains(ShhAccept, c.Accept):
+		return wrong("shh.Accept", "", "is %q, want one of %s", c.Accept, strings.Join(ShhAccept, ", "))
 	}
-	if err != nil {
-		return fmt.Errorf("shh: %w", err)
+	// The bounds of the rest are Whisper's.
+	if _, err := shh.New(shh.Config{MaxMessageSize: c.MaxMessageSize, PoolBytes: math.MaxInt64}); err != nil {
+		return wrong("shh.MaxMessageSize", "", "is %d: %w", c.MaxMessageSize, err)
+	}
+	if _, err := shh.New(shh.Config{MaxMessageSize: c.MaxMessageSize, PoolBytes: c.PoolBytes}); err != nil {
+		return wrong("shh.PoolBytes", "", "is %d: %w", c.PoolBytes, err)
 	}
 	return nil
 }

@@ -34,7 +34,7 @@ type Node struct {
 // New returns a node of the given configuration, which it does not change. It touches nothing yet; an error is about the
 // configuration.
 func New(c *config.Config, logger log.Logger) (*Node, error) {
-	sinks, mirrors, err := readCaps(c.Node)
+	sinks, mirrors, err := readCaps(c)
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +81,7 @@ func (n *Node) Start() (err error) {
 	if err := n.server.Start(); err != nil {
 		stopServices(services)
 		n.events.close()
-		return explainStart(err, &cfg)
+		return explainStart(err, c)
 	}
 	if err := n.startServices(services); err != nil {
 		n.server.Stop()
@@ -104,7 +104,7 @@ func (n *Node) lockDataDir() error {
 	if errors.Is(err, filelock.ErrInUse) {
 		return fmt.Errorf("the data directory %s is %w: a node runs there; choose another with --datadir", dir, filelock.ErrInUse)
 	} else if err != nil {
-		return fmt.Errorf("data directory: %w; choose another with --datadir", err)
+		return n.config.Blame("node.DataDir", "datadir", fmt.Errorf("data directory: %w; choose another with --datadir", err))
 	}
 	return nil
 }
@@ -128,29 +128,32 @@ func (n *Node) startServices(services []service) error {
 }
 
 // readCaps reads the lists of protocols and refuses one that is in both or is sennit/1.
-func readCaps(c config.Node) (sinks, mirrors []caps.Cap, err error) {
-	if _, err := caps.ParseAll(slices.Concat(c.Caps, c.Echo, []string{fmt.Sprintf("%s/%d/%d", EchoName, EchoVersion, EchoLength)})); err != nil {
-		return nil, nil, err
+func readCaps(c *config.Config) (sinks, mirrors []caps.Cap, err error) {
+	ours := fmt.Sprintf("%s/%d/%d", EchoName, EchoVersion, EchoLength)
+	all, err := caps.ParseAll(append([]string{ours}, c.Node.Caps...))
+	if err != nil {
+		return nil, nil, c.Blame("node.Caps", "cap", err)
 	}
-	if sinks, err = caps.ParseAll(c.Caps); err != nil {
-		return nil, nil, err
+	if mirrors, err = caps.ParseAll(c.Node.Echo); err == nil {
+		_, err = caps.ParseAll(slices.Concat([]string{ours}, c.Node.Caps, c.Node.Echo))
 	}
-	mirrors, err = caps.ParseAll(c.Echo)
-	return sinks, mirrors, err
+	return all[1:], mirrors, c.Blame("node.Echo", "echo", err)
 }
 
 // explainStart adds to an error what to do about it, where that is known.
-func explainStart(err error, cfg *p2p.Config) error {
+func explainStart(err error, c *config.Config) error {
 	err = fmt.Errorf("starting the node: %w", err)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return fmt.Errorf("%w; another program has this port, choose another with --listen (%q has it now)", err, cfg.ListenAddr)
+		err = fmt.Errorf("%w; another program has this port, choose another with --listen (%q has it now)", err, c.P2P.ListenAddr)
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return fmt.Errorf("%w; this machine does not have the address, choose another with --listen (%q has it now)", err, cfg.ListenAddr)
+		err = fmt.Errorf("%w; this machine does not have the address, choose another with --listen (%q has it now)", err, c.P2P.ListenAddr)
 	case errors.Is(err, syscall.EAGAIN):
 		return fmt.Errorf("%w; another node uses it, choose another data directory with --datadir", err)
+	default:
+		return err
 	}
-	return err
+	return c.Blame("p2p.ListenAddr", "listen", err)
 }
 
 // capNames names the protocols in order.

@@ -130,11 +130,11 @@ func TestOneProtocolInTwoRolesIsRefused(t *testing.T) {
 		{Caps: []string{"sennit/1/2"}},
 		{Echo: []string{"sennit/1/9"}},
 	} {
-		if _, _, err := readCaps(c); err == nil || !strings.Contains(err.Error(), "twice") {
+		if _, _, err := readCaps(&config.Config{Node: c}); err == nil || !strings.Contains(err.Error(), "twice") {
 			t.Errorf("%v: %v", c, err)
 		}
 	}
-	sinks, mirrors, err := readCaps(config.Node{Caps: []string{"aaa/1/1", "sennit/2/2"}, Echo: []string{"aaa/2/1"}})
+	sinks, mirrors, err := readCaps(&config.Config{Node: config.Node{Caps: []string{"aaa/1/1", "sennit/2/2"}, Echo: []string{"aaa/2/1"}}})
 	if err != nil || len(sinks) != 2 || len(mirrors) != 1 {
 		t.Errorf("%v %v %v", sinks, mirrors, err)
 	}
