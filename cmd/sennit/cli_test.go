@@ -123,7 +123,7 @@ func TestMistakesOnTheCommandLineExitWithTwoAndSayWhatToDo(t *testing.T) {
 		{"run --log-format xml", "text, json"},
 		{"run --nodekey a --nodekeyhex b", "say one of them"},
 		{"run --http-namespaces eth,frob", `"frob", want some of admin`},
-		{"run --http 127.0.0.1:0 --http-namespaces=", "HTTPNamespaces is empty"},
+		{"run --http 127.0.0.1:0 --http-namespaces=", "--http-namespaces is empty"},
 		{"run --eth --eth-genesis /no/such/genesis.json", "/no/such/genesis.json"},
 		{"run --eth --eth-genesis /dev/null --eth-chain /no/such/chain.rlp", "/no/such/chain.rlp"},
 		{"hello", "ENODE is missing"},
