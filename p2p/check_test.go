@@ -77,6 +77,31 @@ func TestStartNamesEveryProtocolThatCannotRun(t *testing.T) {
 	}
 }
 
+func TestAServerWhoseHelloOthersWouldRefuseDoesNotStart(t *testing.T) {
+	start := func(name string, protocols int) error {
+		srv := &Server{Config: Config{PrivateKey: newKey(t), Name: name, MaxPeers: 1, NoDiscovery: true, ListenAddr: "127.0.0.1:0"}}
+		for i := range protocols {
+			srv.Protocols = append(srv.Protocols, waitProtocol("many", uint(i)))
+		}
+		defer srv.Stop()
+		return srv.Start()
+	}
+	for _, tt := range []struct {
+		name      string
+		protocols int
+		want      string // part of the error; empty: it starts
+	}{
+		{strings.Repeat("n", 1900), 1, ""},
+		{strings.Repeat("n", 2048), 1, "with a Name of 2048 and 2 capabilities, and other nodes take at most 2048"},
+		{"n", 100, ""},
+		{"n", 300, "with a Name of 1 and 301 capabilities"},
+	} {
+		if err := start(tt.name, tt.protocols); (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("a name of %d bytes and %d protocols: %v, want %q", len(tt.name), tt.protocols, err, tt.want)
+		}
+	}
+}
+
 func TestOfTwoEqualProtocolsTheFirstRunsAndTheLogSaysSo(t *testing.T) {
 	var warnings logText
 	ran := make(chan string, 2)

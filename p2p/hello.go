@@ -64,6 +64,16 @@ func (h *hello) encode() {
 	h.payload = payload
 }
 
+// checkSize returns an error if other nodes would refuse the Hello for its size. So the number of protocols that two nodes
+// can share is bounded too: a capability takes at least 3 bytes.
+func (h *hello) checkSize() error {
+	if len(h.payload) > maxHelloSize {
+		return fmt.Errorf("the Hello of this node would have %d bytes, with a Name of %d and %d capabilities, and other nodes take at most %d: shorten Config.Name or offer fewer protocols",
+			len(h.payload), len(h.Name), len(h.Caps), maxHelloSize)
+	}
+	return nil
+}
+
 // nodeID returns the ID of the node whose key the Hello names.
 func (h *hello) nodeID() enode.ID { return enode.ID(crypto.Keccak256Hash(h.ID)) }
 

@@ -49,11 +49,15 @@ func startServer(srv *Server) (*runningServer, error) {
 	if cfg.clock == nil {
 		cfg.clock = mclock.System{}
 	}
+	hello := newHello(&cfg.PrivateKey.PublicKey, cfg.Name, cfg.caps())
+	if err := hello.checkSize(); err != nil {
+		return nil, err
+	}
 	self := publicKeyID(cfg.PrivateKey)
 	r := &runningServer{
 		cfg:      cfg,
 		srv:      srv,
-		hello:    newHello(&cfg.PrivateKey.PublicKey, cfg.Name, cfg.caps()),
+		hello:    hello,
 		gate:     newGate(cfg.maxPending()),
 		throttle: newInboundThrottle(cfg.clock),
 		workers:  make(chan struct{}, runtime.GOMAXPROCS(0)),

@@ -27,6 +27,8 @@ type exitError struct {
 func (e *exitError) Error() string { return e.err.Error() }
 func (e *exitError) Unwrap() error { return e.err }
 
+var errInterrupted = errors.New("interrupted")
+
 // usageError is the error of a command line or a configuration that cannot be meant.
 func usageError(err error) error { return &exitError{exitUsage, err} }
 
@@ -43,7 +45,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	began := false
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
 		if err := cmd.ValidateFlagGroups(); err != nil {
-			return err // cobra looks at these only after this function
+			return explainGroup(err) // cobra looks at these only after this function
 		}
 		began = true
 		return nil
@@ -52,6 +54,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitOK
+	}
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		err = &exitError{exitFailed, errInterrupted} // whatever was under way just then
 	}
 	fmt.Fprintf(stderr, "%s: %v\n", cmd.CommandPath(), err)
 	if !began {

@@ -149,6 +149,10 @@ func TestMistakesOnTheCommandLineExitWithTwoAndSayWhatToDo(t *testing.T) {
 		{"hello nonsense", `node "nonsense": want an enode URL`},
 		{"hello --timeout 5 " + testURL, `"5" is not a time such as`},
 		{"demo --seconds x", `"x" is not a number`},
+		{"run --bzz-capacity much", `--bzz-capacity: "much" is not a whole number`},
+		{"eth head --eth-version x", `--eth-version: "x" is not a whole number`},
+		{"eth head --rpc x --node " + testURL, "--node and --rpc: say one of them"},
+		{"whisper send hello", "--to, --password, --key: one of them is needed"},
 		{"key new a b", `"b" is one argument too many`},
 		{"key new ''", "FILE is empty"},
 		{"key show ''", "FILE is empty"},
@@ -227,6 +231,23 @@ func TestAnOutputThatFailsIsAFailure(t *testing.T) {
 type brokenWriter struct{}
 
 func (brokenWriter) Write([]byte) (int, error) { return 0, errors.New("disk full") }
+
+func TestACommandThatIsInterruptedSaysSoAndNothingElse(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	reference := strings.Repeat("ab", 32)
+	for _, args := range [][]string{
+		{"demo"},
+		{"swarm", "get", reference, "--node", testURL, "--datadir", t.TempDir()},
+		{"eth", "head", "--node", testURL},
+	} {
+		var stdout, stderr bytes.Buffer
+		status := run(ctx, args, &stdout, &stderr)
+		if _, text, _ := strings.Cut(stderr.String(), ": "); status != exitFailed || text != "interrupted\n" {
+			t.Errorf("%v: status %d, %q", args, status, stderr.String())
+		}
+	}
+}
 
 func TestTheEndOfTheContextEndsTheDemonstration(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())

@@ -59,9 +59,9 @@ func newDemo() *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.Float64Var(&settings.Seconds, "seconds", settings.Seconds, "how long to show each link")
-	flags.StringVar(&settings.Policy, "policy", settings.Policy, "when stuck's inbox is full: "+strings.Join(demo.Policies, ", "))
-	flags.DurationVar(&settings.Wait, "wait", settings.Wait, "with --policy wait, for how long in all; then stuck is stopped")
+	flags.Float64Var(&settings.Seconds, "seconds", settings.Seconds, "how many `SECONDS` to show each link")
+	flags.StringVar(&settings.Policy, "policy", settings.Policy, "`POLICY` when stuck's inbox is full: "+strings.Join(demo.Policies, ", "))
+	flags.DurationVar(&settings.Wait, "wait", settings.Wait, "with --policy wait, the `TIME` in all; then stuck is stopped")
 	flags.BoolVar(&settings.Plain, "plain", settings.Plain, "print lines on a terminal too")
 	completeWith(cmd, "policy", demo.Policies)
 	return cmd

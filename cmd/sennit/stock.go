@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -74,9 +75,32 @@ var flagWords = map[string]string{
 	"duration": "a time such as 500ms, 3s or 2m",
 	"float64":  "a number",
 	"int":      "a whole number",
+	"int64":    "a whole number",
 	"uint":     "a whole number",
 	"uint16":   "a whole number from 0 to 65535",
 	"uint64":   "a whole number",
+
+	"uintSlice": "a whole number, or some with commas between them",
+}
+
+// flagGroup matches the words of the library for flags of which one, or only one, may be given.
+var flagGroup = regexp.MustCompile(`^(if any flags|at least one of the flags) in the group \[([^]]+)\] (?:is required$|are set none of the others can be; \[([^]]+)\])`)
+
+// explainGroup puts an error about flags that belong together into words; those of the library take long to be understood.
+func explainGroup(err error) error {
+	m := flagGroup.FindStringSubmatch(err.Error())
+	switch {
+	case m == nil:
+		return err
+	case m[3] != "":
+		return fmt.Errorf("%s: say one of them", listFlags(m[3], " and "))
+	}
+	return fmt.Errorf("%s: one of them is needed", listFlags(m[2], ", "))
+}
+
+// listFlags names the flags of a list.
+func listFlags(list, between string) string {
+	return "--" + strings.ReplaceAll(list, " ", between+"--")
 }
 
 // explainFlag puts the error for a flag's value into words; the library quotes strconv.
