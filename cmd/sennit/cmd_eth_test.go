@@ -369,7 +369,7 @@ func TestEthCommandsRefuseWhatCannotBeMeant(t *testing.T) {
 		{"tx 12", 2, `"12" is no hash`},
 		{"head --node nonsense", 2, `--node: "nonsense" is no enode URL and no record`},
 		{"head --node a --node b", 2, "one node is asked at a time"},
-		{"head --node a --rpc b", 2, "none of the others can be"},
+		{"head --node a --rpc b", 2, "say one of them"},
 		{"head --timeout 0s", 2, "--timeout: 0s is no time to wait"},
 		{"head --eth-version 67 --node enode://" + strings.Repeat("0", 128) + "@127.0.0.1:1", 2, ""},
 		{"watch --only nonsense", 2, `--only: "nonsense" is none of transaction`},

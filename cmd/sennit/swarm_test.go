@@ -103,7 +103,7 @@ func TestSwarmSaysWhyAFileIsNotThere(t *testing.T) {
 		{"put --capacity -1 " + there, exitUsage, "--capacity"},
 		{"put --node nonsense " + there, exitUsage, "nonsense"},
 		{"put --rpc /no/such/socket " + there, exitFailed, "no running node"},
-		{"put --node " + testURL + " --rpc a " + there, exitUsage, "[node rpc]"},
+		{"put --node " + testURL + " --rpc a " + there, exitUsage, "--node and --rpc: say one of them"},
 		{"get", exitUsage, "REFERENCE is missing"},
 		{"get a b c", exitUsage, "one argument too many"},
 		{"get 1234", exitUsage, "reference of 4 digits"},
