@@ -1,6 +1,7 @@
 package link
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -67,6 +68,8 @@ func (l *Lane) stalled(now time.Time) bool {
 	i.watched, i.watchedWith, i.watchedAt = i.message, i.received, now
 	return slow && l.in.owed(uint64(i.missing))
 }
+
+var errLargerThanBudget = errors.New("larger than the memory budget of all links")
 
 // Breaches of lanes/1 that only who knows the link can see.
 const (
@@ -150,7 +153,7 @@ func (l *Link) begin(lane *Lane, f *lanes.Frame) error {
 	case f.Encoding == lanes.Snappy && f.Size > f.Total*maxExpansion:
 		return errPackedSize
 	case !l.ledger.canHold(int64(f.Total)):
-		return fmt.Errorf("message of %d bytes: %w", f.Total, errBudget)
+		return l.refuseLarge(lane, f.Total)
 	}
 	m := lane.slab.message(min(f.Total, laneSegment))
 	m.Code, m.Size, m.WireSize = f.Code, uint32(f.Size), uint32(codeSize(f.Code)+f.Total)
@@ -162,6 +165,17 @@ func (l *Link) begin(lane *Lane, f *lanes.Frame) error {
 		m.buf.B = m.buf.B[:0]
 	}
 	return nil
+}
+
+// refuseLarge ends the link for a message that not even an empty ledger would have the memory for, and tells the remote: it
+// has done nothing wrong, but would wait for credit for ever.
+func (l *Link) refuseLarge(lane *Lane, size int) error {
+	l.RecordDone() // what came in front of it in its record has come
+	l.end(Cause{
+		Err:  fmt.Errorf("message of %d bytes: %w", size, errLargerThanBudget),
+		Side: trace.SideLocal, Reason: reasonSubprotocolError, Protocol: lane.cfg.Name, tell: true,
+	})
+	return errEnding
 }
 
 // fill adds bytes to the message that is arriving, in memory for what has come: a large one is a chain of buffers.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sennit-net/sennit/internal/lanes"
+	"github.com/sennit-net/sennit/trace"
 )
 
 // A window that has grown must not keep a message out that the ledger could hold without it.
@@ -25,6 +26,31 @@ func TestAMessageThatNeedsTheWholeLedgerPassesThoughItsWindowHasGrown(t *testing
 			t.Errorf("code %d, %d bytes", code, len(p))
 		}
 		must(t, <-sent)
+	})
+}
+
+// The remote has broken no rule, and must learn why it loses the link.
+func TestAMessageLargerThanTheWholeLedgerEndsTheLinkWithADisconnect(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ca, cb := memPipe(1<<20, 0)
+		r, l := newRawLanes(t, ca, cb, lanesNamed("aaa", "bbb"), func(c *Config) { c.Ledger = NewLedger(1 << 20) })
+		cause := run(t, l)
+		r.send(whole(1, 1, []byte("before")), opening(2, 0, 1<<20+1, []byte{1}))
+		if code, p := read(t, l.Lanes()[0]); code != 1 || string(p) != "before" {
+			t.Errorf("code %d, %q", code, p)
+		}
+		bye, _ := r.until(ofType(lanes.Disconnect))
+		if bye.Value != reasonSubprotocolError {
+			t.Errorf("the remote is told reason %d", bye.Value)
+		}
+		r.conn.Close()
+		c := <-cause
+		if !errors.Is(c.Err, errLargerThanBudget) || c.Protocol != "bbb" || c.Side != trace.SideLocal || !c.Sent {
+			t.Errorf("the cause is %+v", c)
+		}
+		if u := l.ledger.Used(); u != 0 {
+			t.Errorf("the ledger has %d bytes", u)
+		}
 	})
 }
 

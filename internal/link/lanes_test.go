@@ -2,7 +2,10 @@ package link
 
 import (
 	"bytes"
+	"math"
 	"testing"
+
+	"github.com/sennit-net/sennit/internal/lanes"
 )
 
 func TestMessagesOfAllSizesPassTheSmallestWindow(t *testing.T) {
@@ -22,5 +25,22 @@ func TestMessagesOfAllSizesPassTheSmallestWindow(t *testing.T) {
 			}
 			must(t, <-done)
 		}
+	}
+}
+
+// A Hello has 2,048 bytes, and a protocol takes 3 or more of them.
+func TestTheCreditOfAsManyLanesAsAHelloCanNameFitsIntoOneRecord(t *testing.T) {
+	f, _ := laneFramings(t)
+	owed := control{owed: lanes.MaxPings, ping: true, bye: true, reason: 255}
+	for i := range 2048 / 3 {
+		owed.credits = append(owed.credits, creditDue{lane: &Lane{number: uint64(i + 1)}, limit: math.MaxUint64})
+	}
+	b := f.Control(&owed)
+	defer b.Free()
+	if n := len(b.B) - lanes.PrefixSize; n > lanes.MaxPlaintext/4 {
+		t.Errorf("%d bytes of plaintext, of at most %d", n, lanes.MaxPlaintext)
+	}
+	if wire, to := f.Seal(b.B, 0); to != len(b.B) || len(wire) != to+lanes.TagSize {
+		t.Errorf("%d bytes of %d became %d", to, len(b.B), len(wire))
 	}
 }
