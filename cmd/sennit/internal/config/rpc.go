@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net/url"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -54,6 +55,16 @@ func (c *RPC) check() error {
 			return wrong("rpc.HTTPNamespaces", "http-namespaces", "has %q, want some of %s", name, strings.Join(namespaces, ", "))
 		}
 	}
+	for _, host := range c.HTTPHosts {
+		if host == "" || strings.ContainsAny(host, ":/*") {
+			return wrong("rpc.HTTPHosts", "", "has %q, want names without port, such as node.example", host)
+		}
+	}
+	for _, origin := range c.HTTPOrigins {
+		if !isOrigin(origin) {
+			return wrong("rpc.HTTPOrigins", "", "has %q, want what browsers say: http://HOST:PORT or https://HOST, with nothing behind", origin)
+		}
+	}
 	switch {
 	case c.HTTP == "":
 		return nil
@@ -68,6 +79,12 @@ func (c *RPC) check() error {
 		return wrong("rpc.HTTP", "http", "has %w", err)
 	}
 	return nil
+}
+
+// isOrigin tells whether a browser may send that as an Origin, which is compared as a whole.
+func isOrigin(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && u.Scheme != "" && u.Host != "" && !strings.Contains(u.Host, "*") && text == u.Scheme+"://"+u.Host && text == strings.ToLower(text)
 }
 
 // IPCPath returns where the JSON-RPC socket of a node with this configuration is; empty if it has none.

@@ -41,6 +41,10 @@ func TestEveryMistakeInTheFileIsReportedWithFileLineKeyAndWhatIsWanted(t *testin
 		{"an address others reach", "[rpc]\nHTTP = '0.0.0.0:1'\n", "line 2: rpc.HTTP has \"0.0.0.0:1\": other machines"},
 		{"a port", "[rpc]\nHTTP = '127.0.0.1:70000'\n", "line 2: rpc.HTTP has address \"127.0.0.1:70000\": \"70000\" is not a port"},
 		{"a namespace", "[rpc]\nHTTPNamespaces = ['x']\n", "line 2: rpc.HTTPNamespaces has \"x\", want some of admin"},
+		{"a host with a port", "[rpc]\nHTTPHosts = ['a.test', 'b.test:1']\n", "line 2: rpc.HTTPHosts has \"b.test:1\", want names without port"},
+		{"an origin without a scheme", "[rpc]\nHTTPOrigins = ['localhost:8000']\n", "line 2: rpc.HTTPOrigins has \"localhost:8000\", want"},
+		{"an origin with a path", "[rpc]\nHTTPOrigins = ['http://a.test', 'http://a.test/']\n", "line 2: rpc.HTTPOrigins has \"http://a.test/\", want"},
+		{"all origins", "[rpc]\nHTTPOrigins = ['*']\n", "line 2: rpc.HTTPOrigins has \"*\", want"},
 		{"no namespace", "[rpc]\nHTTP = '127.0.0.1:1'\nHTTPNamespaces = []\n", "line 3: rpc.HTTPNamespaces is empty"},
 		{"a number for a node", "[p2p]\nMaxPeers = 3\nStaticNodes = [1]\n", "line 3: p2p.StaticNodes: node \"1\": want an enode URL"},
 		{"a truth for a network", "[p2p]\nNetRestrict = [\n  true,\n]\nMaxPeers = 3\n", "line 2: p2p.NetRestrict: "},
@@ -56,6 +60,16 @@ func TestEveryMistakeInTheFileIsReportedWithFileLineKeyAndWhatIsWanted(t *testin
 		if err == nil || !strings.HasPrefix(err.Error(), "configuration: ") || !strings.Contains(err.Error(), "sennit.toml: "+tt.want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v, want %q", tt.name, err, tt.want)
 		}
+	}
+}
+
+func TestHostsAndOriginsThatCanBeAskedForAreTaken(t *testing.T) {
+	c, err := load(t, "[rpc]\nHTTPHosts = ['node.example', 'localhost']\nHTTPOrigins = ['http://localhost:8000', 'https://a.test', 'moz-extension://12ab', 'http://[::1]:1']\n")
+	if err == nil {
+		err = c.Check()
+	}
+	if err != nil {
+		t.Error(err)
 	}
 }
 
