@@ -1,6 +1,7 @@
 package p2p
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"regexp"
@@ -31,6 +32,31 @@ func explainWrongType(text string) string {
 		want = m[2]
 	}
 	return fmt.Sprintf("the value is of type %s, want %s", m[1], want)
+}
+
+// explainIn is [ExplainTOMLError] for an error of decoding the document, and says the line of those that have none. The
+// decoder does not tell where it gave an UnmarshalText what is no string, such as a number in a list of nodes: that ends on
+// the last of the lines that it takes to get such an error.
+func explainIn(document []byte, err error) error {
+	if err == nil || isPlaced(err) {
+		return ExplainTOMLError(err)
+	}
+	end, n := 0, 0
+	for line := range bytes.Lines(document) {
+		end += len(line)
+		n++
+		if err := toml.Unmarshal(document[:end], new(ConfigTOML)); err != nil && !isPlaced(err) {
+			return fmt.Errorf("line %d: %w", n, err)
+		}
+	}
+	return err
+}
+
+// isPlaced tells whether an error of the decoder says where it is.
+func isPlaced(err error) bool {
+	_, wrong := errors.AsType[*toml.DecodeError](err)
+	_, missing := errors.AsType[*toml.StrictMissingError](err)
+	return wrong || missing
 }
 
 // ExplainTOMLError makes an error of github.com/pelletier/go-toml/v2, which keeps such things apart, say where it is and

@@ -251,6 +251,7 @@ func TestDecodeConfigErrorsNameLineAndKey(t *testing.T) {
 		"StaticNodes = \"" + nodeURL1 + "\"":               {"line 1: StaticNodes", "of type string, want a list of nodes"},
 		"StaticNodes = [\n\"" + nodeURL1 + "\",\n\"x\"]":   {"line 3: StaticNodes", `node "x": want an enode URL`},
 		"TrustedNodes = {}":                                {"line 1: TrustedNodes", "inline table"},
+		"MaxPeers = 1\nStaticNodes = [7]\nNAT = \"any\"":   {"line 2: node \"7\"", "want an enode URL"},
 		"NAT = \"bogus\"":                                  {"line 1: NAT", `"bogus"`, "upnp"},
 		"NAT = \"extip:999\"":                              {"line 1: NAT", `"extip:999"`, "extip:IP"},
 		"MaxPeers = 1\nNetRestrict = [\"10.0.0.0/99\"]":    {"line 2: NetRestrict", `"10.0.0.0/99"`, "from 0 to 32"},
