@@ -55,10 +55,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		return exitOK
 	}
+	said := err
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		err = &exitError{exitFailed, errInterrupted} // whatever was under way just then
+		said = errInterrupted // whatever was under way just then
 	}
-	fmt.Fprintf(stderr, "%s: %v\n", cmd.CommandPath(), err)
+	fmt.Fprintf(stderr, "%s: %v\n", cmd.CommandPath(), said)
 	if !began {
 		fmt.Fprintf(stderr, "Run '%s --help' for what it takes.\n", cmd.CommandPath())
 		return exitUsage

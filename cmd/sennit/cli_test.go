@@ -236,15 +236,19 @@ func TestACommandThatIsInterruptedSaysSoAndNothingElse(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	reference := strings.Repeat("ab", 32)
-	for _, args := range [][]string{
-		{"demo"},
-		{"swarm", "get", reference, "--node", testURL, "--datadir", t.TempDir()},
-		{"eth", "head", "--node", testURL},
+	for _, tt := range []struct {
+		status int
+		args   []string
+	}{
+		{exitFailed, []string{"demo"}},
+		{exitFailed, []string{"swarm", "get", reference, "--node", testURL, "--datadir", t.TempDir()}},
+		{exitFailed, []string{"eth", "head", "--node", testURL}},
+		{exitUnreachable, []string{"hello", testURL}},
 	} {
 		var stdout, stderr bytes.Buffer
-		status := run(ctx, args, &stdout, &stderr)
-		if _, text, _ := strings.Cut(stderr.String(), ": "); status != exitFailed || text != "interrupted\n" {
-			t.Errorf("%v: status %d, %q", args, status, stderr.String())
+		status := run(ctx, tt.args, &stdout, &stderr)
+		if _, text, _ := strings.Cut(stderr.String(), ": "); status != tt.status || text != "interrupted\n" {
+			t.Errorf("%v: status %d, want %d, %q", tt.args, status, tt.status, stderr.String())
 		}
 	}
 }
