@@ -10,11 +10,11 @@ const (
 	shareOfFree = 8
 )
 
-// account is what one link has of the ledger. Of a budget that is large enough it may not hold more than an eighth of what
-// is left: so links that want all they can get leave something, each a ninth less than the one before, and one that holds
-// little gets of it. A link whose share is used up waits as if the ledger were spent; its share grows whenever anybody gives bytes back, and that is
-// when who waits is woken. It is safe for concurrent use; charges of one link at the same time may go beyond its share by
-// one of them.
+// account is what one link has of the ledger. Of a budget that is large enough it may not hold more than an eighth of what is
+// left: so links that want all they can get leave something, each a ninth less than the one before, and one that holds little
+// gets of it. A link whose share is used up waits as if the ledger were spent; its share grows whenever anybody gives bytes
+// back, and that is when who waits is woken. It is safe for concurrent use; charges of one link at the same time may go beyond
+// its share by one of them.
 type account struct {
 	*Ledger
 	held atomic.Int64

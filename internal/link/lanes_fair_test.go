@@ -86,7 +86,7 @@ func TestLanesShareALinkInProportionToTheirWeightsWhateverTheSizesOfTheirMessage
 						all, within = 8*mib, 0.1
 					}
 					if len(test.sizes) > 2 {
-						within = 0.1
+						within *= 2
 					}
 					got := shares(t, protocols, test.sizes, rate, all)
 					for i, w := range test.weights {
