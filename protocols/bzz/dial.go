@@ -43,7 +43,7 @@ func (d dials) tick(n *Node, now time.Time) {
 		return
 	}
 	node, ok := dialable(addr)
-	if !ok || node.ID() == n.server.Self().ID() || d[node.ID()] != nil || n.isLinked(node.ID()) {
+	if !ok || node.ID() == n.server.Self().ID() || d[node.ID()] != nil || n.isStatic(node.ID()) || n.isLinked(node.ID()) {
 		n.counts.undialable.Add(1)
 		return
 	}
@@ -69,6 +69,26 @@ func dialable(a wire.PeerAddr) (*enode.Node, bool) {
 		return nil, false
 	}
 	return node, true
+}
+
+// staticOf returns the nodes that a server dials on its own account. To ask for one as well would do nothing, but to take it
+// back then would end what its operator has asked for.
+func staticOf(server Server) map[enode.ID]struct{} {
+	s, ok := server.(*p2p.Server)
+	if !ok {
+		return nil
+	}
+	static := make(map[enode.ID]struct{}, len(s.StaticNodes))
+	for _, n := range s.StaticNodes {
+		static[n.ID()] = struct{}{}
+	}
+	return static
+}
+
+// isStatic reports whether the server dials a node anyway.
+func (n *Node) isStatic(id enode.ID) bool {
+	_, ok := n.static[id]
+	return ok
 }
 
 // isConnected reports whether there is a session with a node.

@@ -32,6 +32,7 @@ type Node struct {
 
 	// Set by Start.
 	server Server
+	static map[enode.ID]struct{} // nodes that the server dials without being asked
 
 	// Owned by whoever calls Stop.
 	running sync.WaitGroup // all goroutines of this package; spawn adds to it under mu, while not stopped
@@ -111,7 +112,8 @@ var (
 	ErrStopped = errors.New("bzz: the node was stopped")
 )
 
-// Start lets the node work with a server that runs, whose Self is what peers are told to dial.
+// Start lets the node work with a server that runs, whose Self is what peers are told to dial. What a [p2p.Server] has in its
+// StaticNodes stays its own affair: the node neither asks for them nor takes them back.
 func (n *Node) Start(server Server) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -121,7 +123,7 @@ func (n *Node) Start(server Server) error {
 	case n.server != nil:
 		return ErrStarted
 	}
-	n.server = server
+	n.server, n.static = server, staticOf(server)
 	close(n.started)
 	n.spawnLocked(n.tend)
 	n.spawnLocked(n.runSearches)
