@@ -46,6 +46,10 @@ type Options struct {
 	// exists the capacity that it had. Each chunk counts as [SlotSize] bytes, however short it is. There is always room
 	// for one. A store on disk takes somewhat more than that, see [Store]; opened with less than it had, it shrinks.
 	Capacity int64
+
+	// Rebuilding, if not nil, is told when a store on disk has an index that is damaged or missing, and again while the index
+	// is made anew from the chunks, which Open waits for. It is called by Open.
+	Rebuilding func(Rebuild)
 }
 
 // chunks returns how many chunks the store may hold.
@@ -69,6 +73,7 @@ type Stats struct {
 	Puts     int64 `json:"puts"`     // chunks that were new
 	Evicted  int64 `json:"evicted"`  // chunks that left because of the capacity
 	Corrupt  int64 `json:"corrupt"`  // chunks found damaged on disk, which have been removed
+	Rebuilt  int64 `json:"rebuilt"`  // chunks found on the disk when the index had to be made anew, else 0
 }
 
 // binOf returns the bin of addr.

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"os"
 	"runtime/debug"
 	"time"
 
@@ -20,7 +21,12 @@ var (
 	bucketOrder   = []byte("order")   // bin 1, ID 8 -> address
 	bucketUsed    = []byte("used")    // use 8 -> address: least recently used first
 	bucketCursors = []byte("cursors") // bin 1 -> last ID 8
+
+	buckets = [][]byte{bucketMeta, bucketChunks, bucketOrder, bucketUsed, bucketCursors}
 )
+
+// errDamaged is an index that makes no sense, or is missing beside a file of chunks: it can be made anew.
+var errDamaged = errors.New("index is damaged")
 
 const (
 	format     = 2
@@ -62,37 +68,67 @@ func orderKey(bin int, id uint64) []byte {
 func useKey(use uint64) []byte { return binary.BigEndian.AppendUint64(nil, use) }
 
 // index wraps the database so that the damage which it notices is an error and not a panic. It is safe for concurrent use.
-type index struct{ db *bolt.DB }
+type index struct {
+	db   *bolt.DB
+	file os.FileInfo // what was opened, also if that did not succeed; nil if it could not be
+}
 
-// openIndex opens or makes the index of a store, and sets the capacity that the options leave open.
-func openIndex(path string, opts *Options) (*index, error) {
+// openIndex opens or makes the index of a store, and sets the capacity that the options leave open. chunks tells that there
+// are chunks, so that there should be an index. The index is returned with an error as well, to tell which file it was.
+func openIndex(path string, opts *Options, chunks bool) (*index, error) {
 	x := new(index)
-	if err := x.open(path); errors.Is(err, berrors.ErrTimeout) {
-		return nil, ErrInUse
-	} else if err != nil {
-		return nil, fmt.Errorf("index: %w", err)
+	if err := x.open(path); err != nil {
+		return x, err
 	}
-	if err := x.update(func(tx *bolt.Tx) error { return prepare(tx, opts) }); err != nil {
-		return nil, errors.Join(err, x.db.Close())
+	if err := x.update(func(tx *bolt.Tx) error { return prepare(tx, opts, chunks) }); err != nil {
+		return x, errors.Join(err, x.db.Close())
 	}
 	return x, nil
 }
 
+// open opens the file. Its errors are [ErrInUse], errDamaged, and those of the disk.
 func (x *index) open(path string) (err error) {
+	var file *os.File
+	defer func() {
+		if err != nil && file != nil {
+			_ = file.Close() // a panic leaves it open, and locked
+		}
+		switch {
+		case err == nil, errors.Is(err, errDamaged):
+		case errors.Is(err, berrors.ErrTimeout):
+			err = ErrInUse
+		case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrVersionMismatch), errors.Is(err, berrors.ErrChecksum),
+			x.file != nil && x.file.Size() < 2*int64(os.Getpagesize()): // there is no error of its own for what has no two heads
+			err = fmt.Errorf("%w: %w", errDamaged, err)
+		default:
+			err = fmt.Errorf("index: %w", err)
+		}
+	}()
 	defer guard(&err)()
-	x.db, err = bolt.Open(path, 0o600, &bolt.Options{Timeout: lockPeriod, FreelistType: bolt.FreelistMapType})
+	open := func(name string, flag int, mode os.FileMode) (f *os.File, err error) {
+		if f, err = os.OpenFile(name, flag, mode); err == nil {
+			file = f
+			x.file, err = f.Stat()
+		}
+		return f, err
+	}
+	x.db, err = bolt.Open(path, 0o600, &bolt.Options{Timeout: lockPeriod, FreelistType: bolt.FreelistMapType, OpenFile: open})
 	return err
 }
 
 // prepare makes the buckets of a new index, or checks that an old one is of this format and of this node.
-func prepare(tx *bolt.Tx, opts *Options) error {
-	for _, name := range [][]byte{bucketMeta, bucketChunks, bucketOrder, bucketUsed, bucketCursors} {
+func prepare(tx *bolt.Tx, opts *Options, chunks bool) error {
+	for _, name := range buckets {
 		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 			return err
 		}
 	}
 	meta := tx.Bucket(bucketMeta)
-	if old := meta.Get([]byte("format")); old != nil {
+	old := meta.Get([]byte("format"))
+	switch {
+	case old == nil && chunks:
+		return fmt.Errorf("%w: there is none", errDamaged)
+	case old != nil:
 		if len(old) != 1 || old[0] != format {
 			return fmt.Errorf("index of format %x, this program knows %d", old, format)
 		}
@@ -127,7 +163,7 @@ func guard(err *error) func() {
 	return func() {
 		debug.SetPanicOnFault(old)
 		if p := recover(); p != nil {
-			*err = fmt.Errorf("index is damaged: %v", p)
+			*err = fmt.Errorf("%w: %v", errDamaged, p)
 		}
 	}
 }
@@ -163,7 +199,7 @@ func (x *index) entries(bin int, from, to uint64, limit int) (found []Entry, err
 				break
 			}
 			if len(v) != chunk.AddressSize {
-				return fmt.Errorf("index is damaged: address of %d bytes", len(v))
+				return fmt.Errorf("%w: address of %d bytes", errDamaged, len(v))
 			}
 			found = append(found, Entry{id, chunk.Address(v)})
 		}
@@ -179,7 +215,7 @@ type state struct {
 	cursors [Bins]uint64
 }
 
-// load reads the state and calls claim for the slot of each chunk.
+// load reads the state, calls claim for the slot of each chunk, and looks whether all of the index can be read.
 func (x *index) load(claim func(slot uint32) error) (s state, err error) {
 	err = x.view(func(tx *bolt.Tx) error {
 		err := tx.Bucket(bucketChunks).ForEach(func(_, v []byte) error {
@@ -193,6 +229,14 @@ func (x *index) load(claim func(slot uint32) error) (s state, err error) {
 		if err != nil {
 			return err
 		}
+		for _, b := range []struct {
+			name []byte
+			key  int
+		}{{bucketOrder, 9}, {bucketUsed, 8}} {
+			if n, err := countAddresses(tx.Bucket(b.name), b.key); err != nil || n != s.chunks {
+				return errors.Join(err, fmt.Errorf("%d chunks, %d of them in bucket %s", s.chunks, n, b.name))
+			}
+		}
 		if k, _ := tx.Bucket(bucketUsed).Cursor().Last(); len(k) == 8 {
 			s.lastUse = binary.BigEndian.Uint64(k)
 		}
@@ -204,8 +248,20 @@ func (x *index) load(claim func(slot uint32) error) (s state, err error) {
 			return nil
 		})
 	})
-	if err != nil {
-		return s, fmt.Errorf("index is damaged: %w", err)
+	if err != nil && !errors.Is(err, errDamaged) && !errors.Is(err, ErrClosed) {
+		err = fmt.Errorf("%w: %w", errDamaged, err)
 	}
-	return s, nil
+	return s, err
+}
+
+// countAddresses returns how many entries a bucket has, all of which are to be an address under a key of that length.
+func countAddresses(b *bolt.Bucket, key int) (n int64, err error) {
+	err = b.ForEach(func(k, v []byte) error {
+		if len(k) != key || len(v) != chunk.AddressSize {
+			return fmt.Errorf("key of %d bytes with %d bytes", len(k), len(v))
+		}
+		n++
+		return nil
+	})
+	return n, err
 }

@@ -21,18 +21,23 @@ const killDir = "SENNIT_TEST_STORE"
 const killCapacity = 3000 * SlotSize
 
 // runChild reports whether this process is the child, after it has done what it is for: put chunks, and print the
-// number of the last one whenever they are on the disk.
+// number of the last one whenever they are on the disk. If the first is -1 it has to make the index anew, and prints so for
+// each step.
 func runChild() bool {
 	dir := os.Getenv(killDir)
 	if dir == "" {
 		return false
 	}
-	s, err := Open(dir, Options{Capacity: killCapacity})
-	if err != nil {
-		fmt.Println(err)
+	first, err := strconv.Atoi(os.Getenv(killDir + "_FIRST"))
+	opts := Options{Capacity: killCapacity}
+	if first < 0 {
+		opts = Options{Rebuilding: func(r Rebuild) { fmt.Println("synced", r.Done) }}
+	}
+	s, openErr := Open(dir, opts)
+	if openErr != nil || first < 0 {
+		fmt.Println(openErr)
 		return true
 	}
-	first, err := strconv.Atoi(os.Getenv(killDir + "_FIRST"))
 	for i := first; err == nil; i++ {
 		if _, err = s.Put(context.Background(), numbered(i)); err == nil && i%100 == 99 {
 			err = s.Sync(context.Background())

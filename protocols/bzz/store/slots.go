@@ -59,6 +59,7 @@ func parseRecord(b []byte, addr chunk.Address) (chunk.Chunk, error) {
 // slotFile is the file of chunks. Reading is safe at any time; everything else belongs to the store's writeLoop.
 type slotFile struct {
 	file *os.File
+	most int64    // slots that the file had when it was opened
 	used []uint64 // a bit for each slot
 	hint int      // no slot below 64*hint is free
 	run  []byte   // records of neighbouring slots that wait to be written, starting at slot first
@@ -71,11 +72,19 @@ func openSlots(path string) (*slotFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &slotFile{file: f}, nil
+	info, err := f.Stat()
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return &slotFile{file: f, most: (info.Size() + SlotSize - 1) / SlotSize}, nil
 }
 
-// claim marks a slot as used. It fails if the slot is used already.
+// claim marks a slot as used. It fails if the slot is used already, or is not in the file; if there is nothing in the file, all
+// is lost, and found to be when it is read.
 func (s *slotFile) claim(slot uint32) error {
+	if s.most > 0 && int64(slot) >= s.most {
+		return fmt.Errorf("slot %d of %d", slot, s.most)
+	}
 	for int(slot/64) >= len(s.used) {
 		s.used = append(s.used, 0)
 	}

@@ -46,6 +46,7 @@ type Store struct {
 	index   *index
 	slots   *slotFile // writing: owned by writeLoop
 	changes *changes
+	rebuilt int64         // chunks that were found when the index was made anew
 	wake    chan struct{} // of 1, never closed: there is something to write, in a while
 	hurry   chan struct{} // of 1, never closed: write now
 	quit    chan struct{} // closed by Close
@@ -76,8 +77,15 @@ type pendingChunk struct {
 	use uint64 // guarded by Store.mu
 }
 
+// The files of a store in its directory.
+const (
+	indexName = "index"
+	slotsName = "chunks"
+)
+
 // Open opens the store in dir, which is made if it does not exist. It fails with [ErrInUse] if another process has it open,
-// and if it belongs to another base address. Opening reads the whole index, some 400 bytes for each chunk. The caller closes
+// and if it belongs to another base address. Opening reads the whole index, some 400 bytes for each chunk; if that is damaged
+// or missing beside a file of chunks it is made anew, for which all chunks are read ([Options.Rebuilding]). The caller closes
 // the store.
 func Open(dir string, opts Options) (*Store, error) {
 	s, err := open(dir, opts)
@@ -89,7 +97,7 @@ func Open(dir string, opts Options) (*Store, error) {
 	return s, nil
 }
 
-func open(dir string, opts Options) (_ *Store, err error) {
+func open(dir string, opts Options) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -105,32 +113,49 @@ func open(dir string, opts Options) (_ *Store, err error) {
 		damaged: make(map[chunk.Address]uint64),
 		room:    make(chan struct{}),
 	}
-	// The index comes first: whoever has it locked owns the slots as well.
-	if s.index, err = openIndex(filepath.Join(dir, "index"), &opts); err != nil {
-		return nil, err
-	}
-	s.max = opts.chunks()
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, s.index.db.Close())
+	old, err := s.openFiles(dir, opts)
+	if info, none := os.Stat(filepath.Join(dir, slotsName)); errors.Is(err, errDamaged) && none == nil && info.Size() > 0 {
+		if s.rebuilt, err = rebuildIndex(dir, opts, old, err); err == nil {
+			_, err = s.openFiles(dir, opts)
 		}
-	}()
-	if s.slots, err = openSlots(filepath.Join(dir, "chunks")); err != nil {
-		return nil, err
-	}
-	state, err := s.index.load(s.slots.claim)
-	if err == nil {
-		err = s.slots.trim()
 	}
 	if err != nil {
-		return nil, errors.Join(err, s.slots.file.Close())
+		return nil, err
 	}
-	s.use = state.lastUse
+	return s, nil
+}
+
+// openFiles opens the files of the store and reads the index. It returns which file that is, if it could be opened, also with
+// an error. Then nothing is open.
+func (s *Store) openFiles(dir string, opts Options) (_ os.FileInfo, err error) {
+	info, none := os.Stat(filepath.Join(dir, slotsName))
+	// The index comes first: whoever has it locked owns the slots as well.
+	x, err := openIndex(filepath.Join(dir, indexName), &opts, none == nil && info.Size() > 0)
+	if err != nil {
+		return x.file, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, x.db.Close())
+		}
+	}()
+	slots, err := openSlots(filepath.Join(dir, slotsName))
+	if err != nil {
+		return x.file, err
+	}
+	state, err := x.load(slots.claim)
+	if err == nil {
+		err = slots.trim()
+	}
+	if err != nil {
+		return x.file, errors.Join(err, slots.file.Close())
+	}
+	s.index, s.slots, s.max, s.use = x, slots, opts.chunks(), state.lastUse
 	s.chunks.Store(state.chunks)
 	for bin, id := range state.cursors {
 		s.cursors[bin].Store(id)
 	}
-	return s, nil
+	return x.file, nil
 }
 
 // Put stores c, unless it is there already, which counts as a use of it. It waits while too much waits to be written.
@@ -325,6 +350,7 @@ func (s *Store) Stats() Stats {
 		Puts:     s.puts.Load(),
 		Evicted:  s.evicted.Load(),
 		Corrupt:  s.corruptions.Load(),
+		Rebuilt:  s.rebuilt,
 	}
 }
 

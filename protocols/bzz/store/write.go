@@ -192,10 +192,7 @@ func (s *Store) writeSlots(chunks []newChunk) error {
 
 // change is the transaction of a write.
 func (s *Store) change(tx *bolt.Tx, w work, cursors map[int]uint64, excess int64, out *outcome) error {
-	t := table{
-		chunks: tx.Bucket(bucketChunks), order: tx.Bucket(bucketOrder), used: tx.Bucket(bucketUsed),
-		base: s.base, freed: &out.freed,
-	}
+	t := tableOf(tx, s.base, &out.freed)
 	for addr, id := range w.damaged {
 		p, err := t.place(addr)
 		if err != nil || p.id != id {
@@ -275,6 +272,12 @@ type table struct {
 	freed               *[]uint32 // slots of chunks that were removed
 }
 
+func tableOf(tx *bolt.Tx, base chunk.Address, freed *[]uint32) table {
+	return table{
+		chunks: tx.Bucket(bucketChunks), order: tx.Bucket(bucketOrder), used: tx.Bucket(bucketUsed), base: base, freed: freed,
+	}
+}
+
 func (t table) place(addr chunk.Address) (place, error) {
 	v := t.chunks.Get(addr[:])
 	if v == nil {
@@ -321,7 +324,7 @@ func (t table) evict(n int64) (int64, error) {
 	c := t.used.Cursor()
 	for k, v := c.First(); k != nil && int64(len(addrs)) < n; k, v = c.Next() {
 		if len(v) != chunk.AddressSize {
-			return 0, fmt.Errorf("index is damaged: address of %d bytes", len(v))
+			return 0, fmt.Errorf("%w: address of %d bytes", errDamaged, len(v))
 		}
 		addrs = append(addrs, chunk.Address(v))
 	}
