@@ -47,7 +47,7 @@ type swarmFlags struct {
 	nodes             []string
 	endpoint, dataDir string
 	keyFile           string
-	network           uint64
+	network, later    uint64
 	capacity          int64
 	timeout           time.Duration
 }
@@ -58,29 +58,34 @@ func (f *swarmFlags) register(cmd *cobra.Command) {
 	fs.StringVar(&f.endpoint, "rpc", "", "`PATH` of a running node's socket, or its URL (default: sennit.ipc below the data directory, if a node runs)")
 	fs.StringVar(&f.dataDir, "datadir", "", "data directory `DIR` of the store and of the running node (default: as of 'sennit run')")
 	fs.StringVar(&f.keyFile, "nodekey", "", "key `FILE` that the store belongs to (default: nodekey below the data directory)")
-	fs.Uint64Var(&f.network, "network", bzz.DefaultNetworkID, "network id `N` of Swarm, with --node")
+	fs.Uint64Var(&f.network, "network", bzz.DefaultNetworkID, "network id `N` of Swarm 0.3, with --node")
+	fs.Uint64Var(&f.later, "later-network", bzz.DefaultLaterNetworkID, "network id `N` of Swarm 0.5, with --node")
 	fs.Int64Var(&f.capacity, "capacity", 0, "let the local store hold up to `BYTES`; those unused for longest leave first (default: as before, at first 5 GiB)")
 	fs.DurationVar(&f.timeout, "timeout", 15*time.Second, "`TIME` that connecting may take")
 	cmd.MarkFlagsMutuallyExclusive("node", "rpc")
 }
 
 // open returns the place for chunks that the flags mean.
-func (f *swarmFlags) open(ctx context.Context, purpose swarmcmd.Purpose) (swarmcmd.Place, error) {
+func (f *swarmFlags) open(cmd *cobra.Command, purpose swarmcmd.Purpose) (swarmcmd.Place, error) {
 	switch {
+	case f.network == 0:
+		return nil, usageError(errors.New("--network: there is no network 0"))
+	case f.later == 0:
+		return nil, usageError(errors.New("--later-network: there is no network 0"))
 	case f.timeout <= 0:
 		return nil, usageError(fmt.Errorf("--timeout: %v is no time to wait, want more than 0", f.timeout))
 	case f.capacity < 0:
 		return nil, usageError(fmt.Errorf("--capacity: %d bytes, want more than 0", f.capacity))
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, f.timeout, fmt.Errorf("no answer in %v", f.timeout))
+	ctx, cancel := context.WithTimeoutCause(cmd.Context(), f.timeout, fmt.Errorf("no answer in %v", f.timeout))
 	defer cancel()
 	c := config.Default()
 	if f.dataDir != "" {
 		c.Node.DataDir = f.dataDir
 	}
-	c.Node.NodeKey, c.Bzz.NetworkID = f.keyFile, f.network
+	c.Node.NodeKey, c.Bzz.NetworkID, c.Bzz.LaterNetworkID = f.keyFile, f.network, f.later
 	if len(f.nodes) > 0 {
-		return f.dial(ctx, &c, purpose)
+		return f.dial(ctx, &c, purpose, sayTo(cmd))
 	}
 	if f.endpoint != "" {
 		return swarmcmd.Connect(ctx, f.endpoint)
@@ -94,10 +99,19 @@ func (f *swarmFlags) open(ctx context.Context, purpose swarmcmd.Purpose) (swarmc
 			return nil, err // there is somebody, who does not answer
 		}
 	}
-	return swarmcmd.OpenLocal(&c, f.capacity)
+	return swarmcmd.OpenLocal(&c, f.capacity, sayTo(cmd))
 }
 
-func (f *swarmFlags) dial(ctx context.Context, c *config.Config, purpose swarmcmd.Purpose) (swarmcmd.Place, error) {
+// sayTo returns what writes lines to standard error, clear of a bar that may be drawn there.
+func sayTo(cmd *cobra.Command) swarmcmd.Say {
+	out, wipe := cmd.ErrOrStderr(), ""
+	if swarmcmd.IsTerminal(out) {
+		wipe = "\r\x1b[K"
+	}
+	return func(text string) { fmt.Fprintf(out, "%s%s: %s\n", wipe, cmd.CommandPath(), text) }
+}
+
+func (f *swarmFlags) dial(ctx context.Context, c *config.Config, purpose swarmcmd.Purpose, say swarmcmd.Say) (swarmcmd.Place, error) {
 	var nodes []*enode.Node
 	for _, s := range f.nodes {
 		n, err := enode.Parse(enode.ValidSchemes, s)
@@ -106,7 +120,7 @@ func (f *swarmFlags) dial(ctx context.Context, c *config.Config, purpose swarmcm
 		}
 		nodes = append(nodes, n)
 	}
-	return swarmcmd.Dial(ctx, c, f.capacity, purpose, nodes)
+	return swarmcmd.Dial(ctx, c, f.capacity, purpose, nodes, say)
 }
 
 // openInput opens a file to be put, and returns its size if that is known, else 0. "-" is standard input.

@@ -38,7 +38,7 @@ func newSwarmGet() *cobra.Command {
 			if err != nil {
 				return usageError(err)
 			}
-			place, err := f.open(cmd.Context(), swarmcmd.ToGet)
+			place, err := f.open(cmd, swarmcmd.ToGet)
 			if err != nil {
 				return err
 			}

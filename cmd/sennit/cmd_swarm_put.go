@@ -47,7 +47,7 @@ func newSwarmPut() *cobra.Command {
 				return err
 			}
 			defer in.Close()
-			place, err := f.open(cmd.Context(), swarmcmd.ToPut)
+			place, err := f.open(cmd, swarmcmd.ToPut)
 			if err != nil {
 				return err
 			}

@@ -50,7 +50,7 @@ func putBefore(cmd *cobra.Command, c *config.Config, files []string) (err error)
 	if len(files) == 0 {
 		return nil
 	}
-	place, err := swarmcmd.OpenLocal(c, c.Bzz.Capacity)
+	place, err := swarmcmd.OpenLocal(c, c.Bzz.Capacity, sayTo(cmd))
 	if err != nil {
 		return err
 	}

@@ -101,6 +101,8 @@ func TestSwarmSaysWhyAFileIsNotThere(t *testing.T) {
 		{"put", exitUsage, "FILE is missing"},
 		{"put --timeout 0s " + there, exitUsage, "--timeout"},
 		{"put --capacity -1 " + there, exitUsage, "--capacity"},
+		{"put --later-network 0 " + there, exitUsage, "--later-network"},
+		{"get --network 0 " + ref, exitUsage, "--network"},
 		{"put --node nonsense " + there, exitUsage, "nonsense"},
 		{"put --rpc /no/such/socket " + there, exitFailed, "no running node"},
 		{"put --node " + testURL + " --rpc a " + there, exitUsage, "--node and --rpc: say one of them"},
@@ -164,6 +166,19 @@ func TestSwarmTellsWhyThereIsNoLink(t *testing.T) {
 		t.Errorf("a running node that speaks something else: %+v", got)
 	}
 	node.stop()
+}
+
+func TestSwarmLinksToNodesOfTheNetworksItIsTold(t *testing.T) {
+	node := startProgram(t, "run", "--bzz", "--bzz-network", "7", "--bzz-later-network", "8", "--datadir", t.TempDir(), "--listen", "127.0.0.1:0",
+		"--nodiscover", "--nat", "none")
+	defer node.stop()
+	path := swarmFile(t, 100)
+	ref := put(t, "--datadir", t.TempDir(), "--node", node.enode, "--network", "7", "--later-network", "8", path)
+	mustGet(t, path, ref, "--datadir", t.TempDir(), "--node", node.enode, "--later-network", "8") // the later one is spoken
+	got := sennit(t, "swarm", "get", "--datadir", t.TempDir(), "--node", node.enode, "--network", "7", ref)
+	if got.status != exitFailed || !strings.Contains(got.stderr, "no Swarm with the node") {
+		t.Errorf("in another network: %+v", got)
+	}
 }
 
 func TestSwarmServesFiles(t *testing.T) {

@@ -28,6 +28,17 @@ var (
 // errDamaged is an index that makes no sense, or is missing beside a file of chunks: it can be made anew.
 var errDamaged = errors.New("index is damaged")
 
+// errMissing is the error for a missing one; it is errDamaged, but says something else.
+var errMissing error = missing{}
+
+type missing struct{}
+
+// Error says that the index is missing.
+func (missing) Error() string { return "index is missing" }
+
+// Unwrap makes it errDamaged.
+func (missing) Unwrap() error { return errDamaged }
+
 const (
 	format     = 2
 	placeSize  = 4 + 2 + 8 + 8
@@ -127,7 +138,7 @@ func prepare(tx *bolt.Tx, opts *Options, chunks bool) error {
 	old := meta.Get([]byte("format"))
 	switch {
 	case old == nil && chunks:
-		return fmt.Errorf("%w: there is none", errDamaged)
+		return errMissing
 	case old != nil:
 		if len(old) != 1 || old[0] != format {
 			return fmt.Errorf("index of format %x, this program knows %d", old, format)

@@ -14,7 +14,6 @@ import (
 	"github.com/sennit-net/sennit/p2p"
 	"github.com/sennit-net/sennit/protocols/bzz"
 	"github.com/sennit-net/sennit/protocols/bzz/chunk"
-	"github.com/sennit-net/sennit/trace"
 )
 
 // Purpose is what a [Place] is wanted for.
@@ -37,7 +36,7 @@ var (
 	// have been taken.
 	quiet = 2 * time.Second
 
-	// stall is how long nothing may happen before it is given up; a lost link has come back by then.
+	// stall is how long nothing may happen before it is given up; a lost link has been dialed again by then.
 	stall = 40 * time.Second
 )
 
@@ -48,6 +47,12 @@ type linked struct {
 	server *p2p.Server
 	shelf  *shelf // what is offered; nil if nothing is
 	nodes  int
+	say    Say
+	ends   *linkEnds
+
+	ctx     context.Context         // ends when the links are given up, and with Close
+	give    context.CancelCauseFunc // ends it
+	watched sync.WaitGroup          // the goroutine of watch
 }
 
 // dialects are what is offered, in this order until there is a link. To put, the early one comes first even to nodes that
@@ -55,17 +60,20 @@ type linked struct {
 var dialects = map[Purpose][]bzz.Dialects{ToGet: {bzz.Early | bzz.Later}, ToPut: {bzz.Early, bzz.Later}}
 
 // Dial opens the local store and links to nodes with the configuration's key, and returns when Swarm runs on a link to one
-// of them. capacity is as for [OpenLocal]. The error says why on none it does.
-func Dial(ctx context.Context, c *config.Config, capacity int64, purpose Purpose, nodes []*enode.Node) (Place, error) {
-	l, err := openLocal(c, capacity)
+// of them. capacity and say are as for [OpenLocal]; say is also told when the links are lost, and when one is back. The error
+// says why on none Swarm runs.
+func Dial(ctx context.Context, c *config.Config, capacity int64, purpose Purpose, nodes []*enode.Node, say Say) (Place, error) {
+	l, err := openLocal(c, capacity, say)
 	if err != nil {
 		return nil, err
 	}
-	d := &linked{local: l, nodes: len(nodes)}
+	d := &linked{local: l, nodes: len(nodes), say: say}
 	var failed error
 	for _, speak := range dialects[purpose] {
 		err := d.start(ctx, c, purpose, speak, nodes)
 		if err == nil {
+			d.ctx, d.give = context.WithCancelCause(context.Background())
+			d.watched.Go(d.watch)
 			return d, nil
 		}
 		if failed = err; ctx.Err() != nil {
@@ -93,9 +101,9 @@ func (d *linked) start(ctx context.Context, c *config.Config, purpose Purpose, s
 	if d.node, err = bzz.New(settings); err != nil {
 		return err
 	}
-	ends := &linkEnds{enough: len(nodes), all: make(chan struct{})}
+	d.ends = &linkEnds{enough: len(nodes), all: make(chan struct{})}
 	d.server = &p2p.Server{Config: p2p.Config{
-		PrivateKey: key, Name: c.Node.Name, MaxPeers: len(nodes), NoDiscovery: true, Protocols: d.node.Protocols(), Recorder: ends,
+		PrivateKey: key, Name: c.Node.Name, MaxPeers: len(nodes), NoDiscovery: true, Protocols: d.node.Protocols(), Recorder: d.ends,
 		Logger: settings.Logger,
 	}}
 	if err := d.server.Start(); err != nil {
@@ -106,7 +114,7 @@ func (d *linked) start(ctx context.Context, c *config.Config, purpose Purpose, s
 		d.server.AddPeer(n)
 	}
 	if err == nil {
-		err = d.await(ctx, ends)
+		err = d.await(ctx)
 	}
 	if err != nil {
 		d.stop()
@@ -115,16 +123,18 @@ func (d *linked) start(ctx context.Context, c *config.Config, purpose Purpose, s
 }
 
 // await waits until Swarm runs on a link.
-func (d *linked) await(ctx context.Context, ends *linkEnds) error {
+func (d *linked) await(ctx context.Context) error {
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
 	for d.node.Stats().Peers == 0 {
 		select {
 		case <-ticker.C:
-		case <-ends.all:
-			return fmt.Errorf("no Swarm with %s: %w", d, ends.cause())
+		case <-d.ends.all:
+			_, cause := d.ends.last()
+			return fmt.Errorf("no Swarm with %s: %w", d, cause)
 		case <-ctx.Done():
-			return fmt.Errorf("no Swarm with %s: %w", d, errors.Join(context.Cause(ctx), ends.cause()))
+			_, cause := d.ends.last()
+			return fmt.Errorf("no Swarm with %s: %w", d, errors.Join(context.Cause(ctx), cause))
 		}
 	}
 	return nil
@@ -144,26 +154,31 @@ func (d *linked) Put(ctx context.Context, c chunk.Chunk) error {
 	return nil
 }
 
-// Get returns a chunk from the local store, or from a node. If the links are lost it waits for one to come back.
+// Get returns a chunk from the local store, or from a node. While the links are lost it waits for one to come back, or to be
+// given up.
 func (d *linked) Get(ctx context.Context, addr chunk.Address) (chunk.Chunk, error) {
-	c, err := d.node.Get(ctx, addr)
-	if !errors.Is(err, bzz.ErrNotFound) || d.node.Stats().Peers > 0 {
-		return c, err
-	}
-	timeout := time.NewTimer(stall)
-	defer timeout.Stop()
+	ctx, release := d.within(ctx)
+	defer release()
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
-	for d.node.Stats().Peers == 0 {
-		select {
-		case <-ticker.C:
-		case <-timeout.C:
-			return c, fmt.Errorf("%w: the link is lost", err)
-		case <-ctx.Done():
+	for {
+		lost := d.node.Stats().Peers == 0
+		c, err := d.node.Get(ctx, addr)
+		switch lost = lost || d.node.Stats().Peers == 0; {
+		case err == nil:
+			return c, nil
+		case ctx.Err() != nil:
 			return c, context.Cause(ctx)
+		case !lost || !errors.Is(err, bzz.ErrNotFound):
+			return c, err
+		}
+		for d.node.Stats().Peers == 0 && ctx.Err() == nil {
+			select {
+			case <-ticker.C:
+			case <-ctx.Done():
+			}
 		}
 	}
-	return d.node.Get(ctx, addr)
 }
 
 // Finish offers what was put and waits until the nodes have taken what they had not.
@@ -191,12 +206,14 @@ func (d *linked) Finish(ctx context.Context, told func(done, total int64)) error
 		switch calm := time.Since(since); {
 		case s.Peers > 0 && int64(s.Offered) >= total*each && s.Awaited == 0 && calm >= quiet:
 			return nil
-		case calm >= stall:
+		case s.Peers > 0 && calm >= stall:
 			return fmt.Errorf("%s: offered %d of %d chunks, and then nothing more happened%s; what there is stays in %s",
 				d, s.Offered, total, refusal(s), d.local)
 		}
 		select {
 		case <-ticker.C:
+		case <-d.ctx.Done():
+			return fmt.Errorf("offered %d of %d chunks, and then %w; what there is stays in %s", s.Offered, total, context.Cause(d.ctx), d.local)
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
@@ -205,8 +222,6 @@ func (d *linked) Finish(ctx context.Context, told func(done, total int64)) error
 
 func refusal(s bzz.Stats) string {
 	switch {
-	case s.Peers == 0:
-		return ": the link is lost"
 	case s.Refused > 0 || s.Offered == 0:
 		return ": it does not sync"
 	case s.Awaited > 0:
@@ -217,6 +232,8 @@ func refusal(s bzz.Stats) string {
 
 // Close takes leave and closes the store.
 func (d *linked) Close() error {
+	d.give(nil)
+	d.watched.Wait()
 	d.stop()
 	return d.local.Close()
 }
@@ -227,40 +244,4 @@ func (d *linked) String() string {
 		return "the node"
 	}
 	return fmt.Sprintf("the %d nodes", d.nodes)
-}
-
-// linkEnds is a recorder that keeps the causes of ends, of links or on the way to one.
-type linkEnds struct {
-	enough int           // ends after which there is no hope
-	all    chan struct{} // closed then
-
-	mu   sync.Mutex // guards what follows
-	n    int
-	last error
-}
-
-// Record keeps the cause of an end.
-func (l *linkEnds) Record(event trace.Event) {
-	switch e := event.(type) {
-	case *trace.LinkRefused:
-		l.end(fmt.Errorf("%s: %w", e.Stage, e.Err))
-	case *trace.LinkClosed:
-		l.end(fmt.Errorf("the link ended, by the %v side: %w", e.Side, e.Cause))
-	}
-}
-
-func (l *linkEnds) end(err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.last = err
-	if l.n++; l.n == l.enough {
-		close(l.all)
-	}
-}
-
-// cause returns why a link ended last.
-func (l *linkEnds) cause() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.last
 }

@@ -33,6 +33,15 @@ type Place interface {
 	String() string
 }
 
+// Say is told in a line of text, now and then, what takes a while or is not as it should be. A nil Say is told nothing.
+type Say func(text string)
+
+func (s Say) tell(format string, args ...any) {
+	if s != nil {
+		s(fmt.Sprintf(format, args...))
+	}
+}
+
 // local is the store of the data directory.
 type local struct {
 	*store.Store
@@ -41,16 +50,16 @@ type local struct {
 }
 
 // OpenLocal opens the store that a node of this configuration has, with the key that it has; both are made if missing.
-// capacity is that of the store, in bytes; 0 means as it was.
-func OpenLocal(c *config.Config, capacity int64) (Place, error) {
-	l, err := openLocal(c, capacity)
+// capacity is that of the store, in bytes; 0 means as it was. say is told if the store's index has to be made anew.
+func OpenLocal(c *config.Config, capacity int64, say Say) (Place, error) {
+	l, err := openLocal(c, capacity, say)
 	if err != nil {
 		return nil, err // and no place that is nil
 	}
 	return l, nil
 }
 
-func openLocal(c *config.Config, capacity int64) (*local, error) {
+func openLocal(c *config.Config, capacity int64, say Say) (*local, error) {
 	key, _, err := c.Key()
 	if err != nil {
 		return nil, err
@@ -59,11 +68,19 @@ func openLocal(c *config.Config, capacity int64) (*local, error) {
 	if err != nil {
 		return nil, err
 	}
-	chunks, err := store.Open(dir, store.Options{Base: bzz.OverlayOf(&key.PublicKey), Capacity: capacity})
+	rebuilding := func(r store.Rebuild) {
+		if r.Done == 0 {
+			say.tell("the store in %s: %v; it is made anew from the file of chunks, %d MiB", dir, r.Cause, r.Total*store.SlotSize>>20)
+		}
+	}
+	chunks, err := store.Open(dir, store.Options{Base: bzz.OverlayOf(&key.PublicKey), Capacity: capacity, Rebuilding: rebuilding})
 	if errors.Is(err, store.ErrInUse) {
 		return nil, fmt.Errorf("chunks: %w; if that is a node that runs, go through it, without --node, or name another --datadir", err)
 	} else if err != nil {
 		return nil, fmt.Errorf("chunks: %w", err)
+	}
+	if n := chunks.Stats().Rebuilt; n > 0 {
+		say.tell("the store in %s: %d chunks were found", dir, n)
 	}
 	return &local{Store: chunks, dir: dir}, nil
 }

@@ -42,7 +42,7 @@ func testConfig(t *testing.T) *config.Config {
 
 func openTestStore(t *testing.T) Place {
 	t.Helper()
-	p, err := OpenLocal(testConfig(t), 0)
+	p, err := OpenLocal(testConfig(t), 0, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,7 +194,7 @@ func TestTwoDoNotGetAFileToTheSamePlace(t *testing.T) {
 }
 
 func TestAFileLargerThanTheStoreIsNoSuccess(t *testing.T) {
-	p, err := OpenLocal(testConfig(t), 20*store.SlotSize)
+	p, err := OpenLocal(testConfig(t), 20*store.SlotSize, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -253,7 +253,7 @@ func startNodeWith(t *testing.T, c bzz.Config, chunks func(*store.Memory) bzz.St
 func TestSeveralNodesTakeAFile(t *testing.T) {
 	a, nodeA := startNode(t, bzz.Config{NoDial: true})
 	b, nodeB := startNode(t, bzz.Config{NoDial: true})
-	p, err := Dial(t.Context(), testConfig(t), 0, ToPut, []*enode.Node{nodeA, nodeB})
+	p, err := Dial(t.Context(), testConfig(t), 0, ToPut, []*enode.Node{nodeA, nodeB}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -278,7 +278,7 @@ func TestANodeOfEitherDialectTakesAFileAndGivesIt(t *testing.T) {
 	for name, dialect := range map[string]bzz.Dialects{"early": bzz.Early, "later": bzz.Later} {
 		t.Run(name, func(t *testing.T) {
 			_, node := startNode(t, bzz.Config{NoDial: true, Dialects: dialect, SyncDelay: syncDelay})
-			p, err := Dial(t.Context(), testConfig(t), 0, ToPut, []*enode.Node{node})
+			p, err := Dial(t.Context(), testConfig(t), 0, ToPut, []*enode.Node{node}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -287,7 +287,7 @@ func TestANodeOfEitherDialectTakesAFileAndGivesIt(t *testing.T) {
 			if err := p.Close(); err != nil {
 				t.Fatal(err)
 			}
-			if p, err = Dial(t.Context(), testConfig(t), 0, ToGet, []*enode.Node{node}); err != nil {
+			if p, err = Dial(t.Context(), testConfig(t), 0, ToGet, []*enode.Node{node}, nil); err != nil {
 				t.Fatal(err)
 			}
 			defer p.Close()
@@ -307,7 +307,7 @@ func TestManyNodesTakeAFileTogether(t *testing.T) {
 		takers, nodes = append(takers, n), append(nodes, self)
 	}
 	c := testConfig(t)
-	p, err := Dial(t.Context(), c, 0, ToPut, nodes)
+	p, err := Dial(t.Context(), c, 0, ToPut, nodes, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -355,7 +355,7 @@ func TestAPutWaitsForANodeThatIsSlowToAnswer(t *testing.T) {
 	defer answer()
 	defer time.AfterFunc(5*quiet, answer).Stop()
 	n, node := startNodeWith(t, bzz.Config{NoDial: true, SearchTimeout: time.Second}, func(m *store.Memory) bzz.Store { return slow{m, may} })
-	p, err := Dial(t.Context(), testConfig(t), 0, ToPut, []*enode.Node{node})
+	p, err := Dial(t.Context(), testConfig(t), 0, ToPut, []*enode.Node{node}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -370,7 +370,7 @@ func TestANodeThatDoesNotSyncIsNamedAsTheReason(t *testing.T) {
 	defer func(d time.Duration) { stall = d }(stall)
 	stall = 500 * time.Millisecond
 	_, node := startNode(t, bzz.Config{NoDial: true, NoSync: true})
-	p, err := Dial(t.Context(), testConfig(t), 0, ToPut, []*enode.Node{node})
+	p, err := Dial(t.Context(), testConfig(t), 0, ToPut, []*enode.Node{node}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -378,6 +378,62 @@ func TestANodeThatDoesNotSyncIsNamedAsTheReason(t *testing.T) {
 	ref, _, err := Put(t.Context(), p, strings.NewReader("hello world"), 0, false, untold, untold)
 	if err == nil || !strings.Contains(err.Error(), "does not sync") || ref == (file.Reference{}) {
 		t.Fatalf("%v, %v", ref, err)
+	}
+}
+
+func TestALostLinkIsToldAtOnceAndGivenUpWithItsName(t *testing.T) {
+	defer func(d time.Duration) { stall = d }(stall)
+	stall = 500 * time.Millisecond
+	for _, purpose := range []Purpose{ToGet, ToPut} {
+		node, self := startNode(t, bzz.Config{NoDial: true})
+		said := make(chan string, 10)
+		p, err := Dial(t.Context(), testConfig(t), 0, purpose, []*enode.Node{self}, func(text string) { said <- text })
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.Close()
+		node.Stop()
+		if text := <-said; !strings.Contains(text, "the link to the node is lost: the link ended, by the remote side") || !strings.Contains(text, "dialed again, for up to 500ms") {
+			t.Errorf("told %q", text)
+		}
+		began := time.Now()
+		if purpose == ToGet {
+			_, err = p.Get(t.Context(), chunk.Address{1})
+		} else {
+			_, _, err = Put(t.Context(), p, strings.NewReader("hello world"), 0, false, untold, untold)
+		}
+		if err == nil || !strings.Contains(err.Error(), "the link to the node is lost") {
+			t.Errorf("purpose %d: %v", purpose, err)
+		}
+		if took := time.Since(began); took > 9*time.Second { // what a search takes
+			t.Errorf("purpose %d: it takes %v", purpose, took)
+		}
+	}
+}
+
+func TestAStoreWhoseIndexIsLostIsToldOfAndHasItsFiles(t *testing.T) {
+	c := testConfig(t)
+	p, err := OpenLocal(c, 0, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := content(100000)
+	ref := mustPut(t, p, want)
+	dir, err := c.ChunkDir()
+	if err := errors.Join(err, p.Close(), os.Remove(filepath.Join(dir, "index"))); err != nil {
+		t.Fatal(err)
+	}
+	var said []string
+	if p, err = OpenLocal(c, 0, func(text string) { said = append(said, text) }); err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	var got bytes.Buffer
+	if _, err := Get(t.Context(), p, ref, 0, &got, untold); err != nil || !bytes.Equal(got.Bytes(), want) {
+		t.Errorf("%d bytes, %v", got.Len(), err)
+	}
+	if len(said) != 2 || !strings.Contains(said[0], "index is missing; it is made anew") || !strings.Contains(said[1], "26 chunks were found") {
+		t.Errorf("told %q", said)
 	}
 }
 
