@@ -92,7 +92,7 @@ func (n *Node) run(protocol func(*session, p2p.MsgReadWriter) error) func(*p2p.P
 		s := n.join(peer)
 		err := protocol(s, rw)
 		if errors.Is(err, errSilent) {
-			err = silence.Discard(rw)
+			err = silence.Attend(peer, rw, s.names...)
 		}
 		if cause := s.leave(); cause != nil {
 			err = cause

@@ -29,6 +29,7 @@ type API struct {
 
 	mu      sync.Mutex // guards what follows
 	filters map[string]*polled
+	adding  int // filters on their way into it
 }
 
 // polled is a filter that is asked for its messages now and then.
@@ -75,18 +76,22 @@ func (a *API) addFilter(c Criteria) (string, error) {
 			a.dropLocked(id)
 		}
 	}
-	full := len(a.filters) >= maxFilters
+	full := len(a.filters)+a.adding >= maxFilters
+	if !full {
+		a.adding++
+	}
 	a.mu.Unlock()
 	if full {
 		return "", fmt.Errorf("there are %d filters already", maxFilters)
 	}
 	sub, err := a.subscribe(c)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.adding--
 	if err != nil {
 		return "", err
 	}
 	id := newID()
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	a.filters[id] = &polled{sub, time.Now()}
 	return id, nil
 }

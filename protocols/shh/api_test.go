@@ -3,6 +3,8 @@ package shh
 import (
 	"encoding/json"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -263,5 +265,36 @@ func TestFiltersAreBoundedAndForgotten(t *testing.T) {
 	}
 	if _, err := api.addFilter(Criteria{PrivateKeyID: pair}); err != nil || len(api.filters) != 1 || len(*w.subs.Load()) != 1 {
 		t.Errorf("%d filters and %d subscriptions are left, %v", len(api.filters), len(*w.subs.Load()), err)
+	}
+}
+
+func TestFiltersThatComeTogetherDoNotPassTheirLimit(t *testing.T) {
+	api := NewAPI(newTestWhisper(t, Config{}))
+	defer api.Close()
+	id, err := api.keys.addSymmetric(NewSymKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const left = 24
+	for range maxFilters - left {
+		if _, err := api.addFilter(Criteria{SymKeyID: id, Topics: []Topic{{1}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := api.addFilter(Criteria{SymKeyID: "none"}); err == nil {
+		t.Error("a filter without a key")
+	}
+	var taken atomic.Int64
+	var all sync.WaitGroup
+	for range 10 * left {
+		all.Go(func() {
+			if _, err := api.addFilter(Criteria{SymKeyID: id, Topics: []Topic{{1}}}); err == nil {
+				taken.Add(1)
+			}
+		})
+	}
+	all.Wait()
+	if taken.Load() != left {
+		t.Errorf("%d filters beside %d, want %d", taken.Load(), maxFilters-left, left)
 	}
 }

@@ -128,6 +128,38 @@ func TestABreachCostsTheOtherProtocolsOfTheLinkNothing(t *testing.T) {
 	}
 }
 
+func TestAMutedSessionDoesNotKeepALinkThatNobodyUses(t *testing.T) {
+	muted, over := make(chan struct{}), make(chan struct{})
+	defer close(over)
+	deaf := p2p.Protocol{Name: "zzz", Version: 1, Length: 1, InboxBytes: 1, Overload: p2p.OverloadStop(), Run: func(*p2p.Peer, p2p.MsgReadWriter) error {
+		<-over
+		return nil
+	}}
+	flood := p2p.Protocol{Name: "zzz", Version: 1, Length: 1, Run: func(p *p2p.Peer, rw p2p.MsgReadWriter) error {
+		<-muted
+		for range 10 {
+			if err := p2p.Send(rw, 0, make([]byte, 1<<16)); err != nil {
+				return err
+			}
+		}
+		return readOn(p, rw)
+	}}
+	w := newTestWhisper(t, Config{})
+	us := &p2p.Server{Config: p2p.Config{
+		PrivateKey: newKey(t), Name: "us", MaxPeers: 20, NoDiscovery: true, NoLanes: true, Protocols: append(w.Protocols(), deaf),
+		Logger: log.NewLogger(log.DiscardHandler()),
+	}}
+	if err := us.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(us.Stop)
+	bad := p2p.Protocol{Name: ProtocolName, Version: ProtocolVersion, Length: ProtocolLength, Run: breaching}
+	us.AddPeer(startServer(t, "them", bad, flood).Self())
+	until(t, "the breach", func() bool { peers := w.Peers(); return len(peers) == 1 && peers[0].Ended != "" })
+	close(muted)
+	until(t, "the end of the link", func() bool { return len(w.Peers()) == 0 })
+}
+
 // The links' own budgets are tested in package p2p; here peers are pipes, which hold nothing.
 func TestAFloodOfEnvelopesStaysWithinItsBytes(t *testing.T) {
 	const (

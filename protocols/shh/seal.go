@@ -48,13 +48,17 @@ func sealAuto(ctx context.Context, e *Envelope, target float64, rules Rules) err
 		return err
 	}
 	deadline, ok := ctx.Deadline()
-	expected := math.Pow(2, float64(2*e.targetBits(target))) / sealRate / float64(runtime.GOMAXPROCS(0))
-	if !ok || expected < time.Until(deadline).Seconds()/2 {
+	if !ok || worthTrying(e.targetBits(target), runtime.GOMAXPROCS(0), time.Until(deadline)) {
 		if err := Seal(ctx, e, target, BothRules); err != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded) {
 			return err
 		}
 	}
 	return nil
+}
+
+// worthTrying tells whether a nonce with so many zero bits by both rules is expected to be found well within a time.
+func worthTrying(zeros, cores int, within time.Duration) bool {
+	return math.Pow(2, float64(2*zeros))/sealRate/float64(cores) < within.Seconds()/2
 }
 
 // stride is how many nonces a worker takes at a time, and tries before it looks whether the search has ended.

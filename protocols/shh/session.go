@@ -173,7 +173,8 @@ func (w *Whisper) session(id enode.ID) *session {
 }
 
 // breach ends the session because the peer broke the rules. If nothing else runs on the link, the link ends with the error.
-// Otherwise the session falls silent: what the peer sends for it is read and forgotten, and the other protocols go on.
+// Otherwise the session falls silent: what the peer sends for it is read and forgotten, and the other protocols go on, until
+// the last of them is stopped.
 func (s *session) breach(err error) error {
 	s.w.counts.breaches.Add(1)
 	s.log.Debug("Whisper session ends", "err", err)
@@ -185,7 +186,7 @@ func (s *session) breach(err error) error {
 	s.muted = err
 	s.mu.Unlock()
 	s.stopRelay()
-	return silence.Discard(s.rw)
+	return silence.Attend(s.peer, s.rw, ProtocolName)
 }
 
 func (s *session) stopRelay() {

@@ -240,10 +240,8 @@ func TestAPeerIsSentWhatItAsksFor(t *testing.T) {
 		one, two := Topic{1, 1, 1}, Topic{2, 2, 2}
 		r := join(t, w, 1, "Geth/v1.9.20-stable")
 		r.greet(status{minWork: 5, bloom: BloomOf(one)})
-		cheap, dear, other := post(t, w, one, 0.1, Rule19), post(t, w, one, 5, Rule19), post(t, w, two, 5, Rule19)
-		if cheap.Work().By19 >= 5 {
-			t.Skip("by chance, the cheap envelope is a dear one")
-		}
+		cheap := postUnlike(t, w, one, 0.1, Rule19, func(by Work) bool { return by.By19 >= 5 })
+		dear, other := post(t, w, one, 5, Rule19), post(t, w, two, 5, Rule19)
 		r.expectEnvelopes(dear)
 		r.send(bloomCode, encodeBloom(FullBloom()))
 		r.expectEnvelopes(other)
@@ -257,10 +255,8 @@ func TestAPeerIsSentWhatIsEnoughByItsRule(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const work = 3
 		w := newTestWhisper(t, Config{MinWork: -1})
-		by18, by19 := post(t, w, Topic{1}, work, Rule18), post(t, w, Topic{1}, work, Rule19)
-		if by18.Work().By19 >= work || by19.Work().By18 >= work {
-			t.Skip("by chance, one is good by both rules")
-		}
+		by18 := postUnlike(t, w, Topic{1}, work, Rule18, func(by Work) bool { return by.By19 >= work })
+		by19 := postUnlike(t, w, Topic{1}, work, Rule19, func(by Work) bool { return by.By18 >= work })
 		asks := status{minWork: work, bloom: FullBloom()}
 		for name, want := range map[string][]*Envelope{
 			"Geth/v1.8.27-stable/linux-amd64/go1.10":   {by18},
@@ -295,6 +291,28 @@ func TestAPeerIsSentWhatIsEnoughByItsRule(t *testing.T) {
 			w.pool.mu.Unlock()
 		}
 	})
+}
+
+// postUnlike posts an envelope with a proof of work that is not, by chance, better than it should be.
+func postUnlike(t *testing.T, w *Whisper, topic Topic, work float64, rules Rules, better func(Work) bool) *Envelope {
+	t.Helper()
+	for {
+		m := Outgoing{SymKey: NewSymKey(), Topic: topic, TTL: time.Minute}
+		e, err := m.Envelope(time.Now())
+		if err == nil {
+			err = Seal(t.Context(), e, work, rules)
+		}
+		if err == nil && better(e.Work()) {
+			continue
+		}
+		if err == nil {
+			err = w.PostEnvelope(e)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e
+	}
 }
 
 // sealedBy returns an envelope that is good by that rule alone.

@@ -24,7 +24,7 @@ func serve(t *testing.T, protocols ...p2p.Protocol) *p2p.Server {
 		t.Fatal(err)
 	}
 	s := &p2p.Server{Config: p2p.Config{
-		PrivateKey: key, Name: "test", MaxPeers: 10, ListenAddr: "127.0.0.1:0", NoDiscovery: true, Protocols: protocols,
+		PrivateKey: key, Name: "test", MaxPeers: 10, ListenAddr: "127.0.0.1:0", NoDiscovery: true, NoLanes: true, Protocols: protocols,
 		Logger: log.NewLogger(log.DiscardHandler()),
 	}}
 	if err := s.Start(); err != nil {

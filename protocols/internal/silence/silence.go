@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/sennit-net/sennit/p2p"
 )
@@ -57,6 +58,36 @@ func Silent(peer *p2p.Peer, name string) bool {
 	silent.mu.Lock()
 	defer silent.mu.Unlock()
 	return slices.Contains(silent.links[peer], name)
+}
+
+// period is how often Attend looks whether others still run; tests shorten it.
+var period = 2 * time.Second
+
+// Attend is what the Run of a protocol does that has fallen silent, given with those that have together with it: it reads and
+// forgets what the peer sends until the link ends, and returns the error of that. When no other protocol runs any more, since
+// the last one was stopped for not keeping up, it disconnects the peer: nobody would use the link.
+func Attend(peer *p2p.Peer, rw p2p.MsgReader, names ...string) error {
+	done, attended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(attended)
+		ticker := time.NewTicker(period)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ticker.C:
+			case <-done:
+				return
+			}
+			if !Begin(peer, names...) {
+				peer.Disconnect(p2p.DiscSubprotocolError)
+				return
+			}
+		}
+	}()
+	err := Discard(rw)
+	close(done)
+	<-attended
+	return err
 }
 
 // Discard reads and forgets what the peer sends until the link ends, and returns the error of that.
