@@ -72,7 +72,8 @@ type Config struct {
 }
 
 // Store is where a node keeps chunks; [store.Store] and [store.Memory] are such. Its methods are called from many
-// goroutines at the same time.
+// goroutines at the same time. A store that has the method Touch(chunk.Address) as well is told of chunks that a peer waits for,
+// and should not let these be the next to leave: if one is gone when its turn to be sent comes, the link ends.
 type Store interface {
 	// Get returns a chunk, or an error that is [store.ErrNotFound] if it is not there.
 	Get(ctx context.Context, addr chunk.Address) (chunk.Chunk, error)

@@ -328,6 +328,7 @@ func (s *session) offerRange(ctx context.Context, v *served, m wire.GetRange) er
 		if len(a.want) == 0 || !a.want.Has(i) {
 			continue
 		}
+		s.node.touch(e.Address)
 		if err := s.stream.pushChunk(v.priority, wire.CodePullDelivery, e.Address, m.ID); err != nil {
 			return err
 		}

@@ -151,6 +151,7 @@ func (s *session) offer(ctx context.Context, v *served, from, to uint64) error {
 			if !a.want.Has(i) {
 				continue
 			}
+			s.node.touch(e.Address)
 			if err := s.stream.pushChunk(v.priority, wire.CodeDeliverySyncing, e.Address, 0); err != nil {
 				return err
 			}
@@ -248,8 +249,18 @@ func (s *session) handleUnsubscribe(payload []byte) error {
 	return nil
 }
 
+// touch has the store keep a chunk that a peer waits for. Its turn to be sent may take minutes to come, and what a full store
+// offers of its history first is what would leave it next.
+func (n *Node) touch(addr chunk.Address) {
+	if t, ok := n.cfg.Store.(interface{ Touch(chunk.Address) }); ok {
+		t.Touch(addr)
+	}
+}
+
 // loadChunk makes a message of a chunk whose turn to be sent has come. A chunk that has left the store meanwhile is left
-// out; if it had been offered, the peer waits for it and the link has to end.
+// out; if it had been offered, the link has to end. There is no message that takes an offer back: the peer asks for nothing more
+// of the stream until all of the offer has come, and after 30 s of that it ends the link itself (section 5, syncing, 4). A link
+// that begins anew is offered what there is then.
 func (s *session) loadChunk(ctx context.Context, q queued) ([]byte, error) {
 	syncing := q.code == wire.CodeDeliverySyncing
 	c, err := s.load(ctx, q.addr, syncing)

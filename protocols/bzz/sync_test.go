@@ -1,6 +1,7 @@
 package bzz
 
 import (
+	"context"
 	"math"
 	"slices"
 	"testing"
@@ -384,6 +385,44 @@ func TestAChunkThatLeftTheStoreAfterItWasOfferedEndsTheLink(t *testing.T) {
 	put(t, n, chunks[4:]...)
 	r.want(m, 0)
 	r.end(errChunkGone.Error())
+}
+
+// gated is a store that does not give out one chunk before it may.
+type gated struct {
+	*store.Memory
+	addr       chunk.Address
+	asked, may chan struct{} // asked is closed by the first Get
+}
+
+func (g *gated) Get(ctx context.Context, addr chunk.Address) (chunk.Chunk, error) {
+	if addr == g.addr {
+		close(g.asked)
+		<-g.may
+	}
+	return g.Memory.Get(ctx, addr)
+}
+
+func TestAChunkThatAPeerWaitsForDoesNotLeaveTheStoreForOthers(t *testing.T) {
+	chunks := chunksOfBin(1, 5)
+	g := &gated{
+		Memory: store.NewMemory(store.Options{Base: base, Capacity: 4 * store.SlotSize}), addr: chunks[0].Address(),
+		asked: make(chan struct{}), may: make(chan struct{}),
+	}
+	n := newNode(t, func(c *Config) { c.Store = g })
+	put(t, n, chunks[:4]...)
+	r := meet(t, n, near(0, 1), false)
+	r.say(wire.StreamName, wire.Subscribe{Stream: wire.SyncBin(1), Range: &wire.Range{}, Priority: 2})
+	m := r.expectOffer()
+	bits := wire.NewBits(m.Len())
+	bits.Set(0)
+	r.say(wire.StreamName, wire.WantedHashes{Stream: m.Stream, Want: bits, From: m.To + 1})
+	<-g.asked
+	put(t, n, chunks[4]) // something has to leave
+	close(g.may)
+	got, err := wire.ParseDelivery(wire.CodeDeliverySyncing, r.expect(wire.StreamName, wire.CodeDeliverySyncing))
+	if err != nil || got.Addr != chunks[0].Address() {
+		t.Errorf("%v, %v", got.Addr, err)
+	}
 }
 
 func TestAPeerThatRefusesToSyncIsKept(t *testing.T) {

@@ -130,6 +130,15 @@ func (m *Memory) Get(_ context.Context, addr chunk.Address) (chunk.Chunk, error)
 	return e.Value.(*held).c, nil
 }
 
+// Touch is [Store.Touch].
+func (m *Memory) Touch(addr chunk.Address) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if e, ok := m.chunks[addr]; ok {
+		m.used.MoveToFront(e)
+	}
+}
+
 // Has is [Store.Has].
 func (m *Memory) Has(_ context.Context, addr chunk.Address) (bool, error) {
 	m.mu.Lock()

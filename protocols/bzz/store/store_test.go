@@ -25,6 +25,7 @@ type either interface {
 	Put(ctx context.Context, c chunk.Chunk) (bool, error)
 	Get(ctx context.Context, addr chunk.Address) (chunk.Chunk, error)
 	Has(ctx context.Context, addr chunk.Address) (bool, error)
+	Touch(addr chunk.Address)
 	Cursor(bin int) uint64
 	Range(bin int, from, to uint64, limit int) ([]Entry, error)
 	Changed(bin int) <-chan struct{}
@@ -168,6 +169,21 @@ func TestAUseWhileAChunkIsBeingWrittenCounts(t *testing.T) {
 		mustPut(t, s, 3)
 		mustSync(t, s)
 		want(t, s, 4, func(i int) bool { return i != 1 })
+	})
+}
+
+func TestAChunkThatIsTouchedIsNotTheNextToLeave(t *testing.T) {
+	forEach(t, 4, func(t *testing.T, s either) {
+		mustPut(t, s, 0, 1)
+		mustSync(t, s)
+		mustPut(t, s, 2, 3)
+		s.Touch(numbered(2).Address()) // which may not be written yet
+		s.Touch(numbered(0).Address())
+		s.Touch(numbered(9).Address()) // which is not there
+		mustSync(t, s)
+		mustPut(t, s, 4, 5)
+		mustSync(t, s)
+		want(t, s, 6, func(i int) bool { return i != 1 && i != 3 })
 	})
 }
 
