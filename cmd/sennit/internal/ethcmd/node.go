@@ -7,16 +7,15 @@ import (
 	"crypto/ecdsa"
 	"errors"
 	"fmt"
-	"sync"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/log"
 	"github.com/ethereum/go-ethereum/p2p/enode"
 
+	"github.com/sennit-net/sennit/cmd/sennit/internal/ends"
 	"github.com/sennit-net/sennit/p2p"
 	"github.com/sennit-net/sennit/protocols/eth"
-	"github.com/sennit-net/sennit/trace"
 )
 
 // Node is who is asked: one node, or the peers of a running one.
@@ -53,7 +52,7 @@ type DialConfig struct {
 type direct struct {
 	handler *eth.Handler
 	server  *p2p.Server
-	ended   *linkEnd
+	ended   *ends.Ends
 	peer    *eth.Peer // nil with several links
 	events  *eth.Subscription
 }
@@ -65,7 +64,7 @@ func start(c DialConfig, cfg eth.Config, server p2p.Config) (*direct, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &direct{handler: h, ended: &linkEnd{done: make(chan struct{})}, events: h.Subscribe(0)}
+	d := &direct{handler: h, ended: ends.New(1), events: h.Subscribe(0)}
 	server.PrivateKey, server.Name, server.Protocols, server.Logger = c.Key, c.Name, h.Protocols(), cfg.Logger
 	if server.Recorder == nil {
 		server.Recorder = d.ended
@@ -89,7 +88,7 @@ func Dial(ctx context.Context, c DialConfig, target *enode.Node) (Node, error) {
 	d.server.AddPeer(target)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	stop := d.ended.tell(cancel)
+	stop := d.ended.Tell(cancel)
 	defer stop()
 	for e := range d.events.Events(ctx) {
 		if joined, ok := e.(*eth.PeerJoined); ok {
@@ -110,7 +109,7 @@ func (d *direct) Close() {
 // why makes the error of a request that failed because the link has ended say why that was.
 func (d *direct) why(err error) error {
 	if errors.Is(err, eth.ErrGone) {
-		if cause := d.ended.cause(); cause != nil {
+		if cause := d.ended.First(); cause != nil {
 			return cause
 		}
 	}
@@ -146,55 +145,4 @@ func (d *direct) Block(ctx context.Context, r eth.HeadersRequest) (*eth.Block, e
 func (d *direct) Transaction(ctx context.Context, hash common.Hash) (*types.Transaction, error) {
 	tx, err := d.peer.Transaction(ctx, hash)
 	return tx, d.why(err)
-}
-
-// linkEnd is a recorder that keeps the cause of the first end, of a link or on the way to one.
-type linkEnd struct {
-	once sync.Once
-	err  error // static once done is closed
-	done chan struct{}
-}
-
-// Record keeps the cause of an end.
-func (l *linkEnd) Record(event trace.Event) {
-	switch e := event.(type) {
-	case *trace.LinkRefused:
-		l.end(fmt.Errorf("%s: %w", e.Stage, e.Err))
-	case *trace.LinkClosed:
-		l.end(fmt.Errorf("the link ended, by the %v side: %w", e.Side, e.Cause))
-	}
-}
-
-func (l *linkEnd) end(err error) {
-	l.once.Do(func() {
-		l.err = err
-		close(l.done)
-	})
-}
-
-// cause returns why the link ended; nil if it has not.
-func (l *linkEnd) cause() error {
-	select {
-	case <-l.done:
-		return l.err
-	default:
-		return nil
-	}
-}
-
-// tell hands on the cause of the end when there is one; the function it returns ends that, and waits for it.
-func (l *linkEnd) tell(to context.CancelCauseFunc) (stop func()) {
-	quit, stopped := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(stopped)
-		select {
-		case <-l.done:
-			to(l.err)
-		case <-quit:
-		}
-	}()
-	return func() {
-		close(quit)
-		<-stopped
-	}
 }

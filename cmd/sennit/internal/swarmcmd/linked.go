@@ -11,6 +11,7 @@ import (
 	"github.com/ethereum/go-ethereum/p2p/enode"
 
 	"github.com/sennit-net/sennit/cmd/sennit/internal/config"
+	"github.com/sennit-net/sennit/cmd/sennit/internal/ends"
 	"github.com/sennit-net/sennit/p2p"
 	"github.com/sennit-net/sennit/protocols/bzz"
 	"github.com/sennit-net/sennit/protocols/bzz/chunk"
@@ -48,7 +49,7 @@ type linked struct {
 	shelf  *shelf // what is offered; nil if nothing is
 	nodes  int
 	say    Say
-	ends   *linkEnds
+	ends   *ends.Ends
 
 	ctx     context.Context         // ends when the links are given up, and with Close
 	give    context.CancelCauseFunc // ends it
@@ -101,7 +102,7 @@ func (d *linked) start(ctx context.Context, c *config.Config, purpose Purpose, s
 	if d.node, err = bzz.New(settings); err != nil {
 		return err
 	}
-	d.ends = &linkEnds{enough: len(nodes), all: make(chan struct{})}
+	d.ends = ends.New(len(nodes))
 	d.server = &p2p.Server{Config: p2p.Config{
 		PrivateKey: key, Name: c.Node.Name, MaxPeers: len(nodes), NoDiscovery: true, Protocols: d.node.Protocols(), Recorder: d.ends,
 		Logger: settings.Logger,
@@ -129,11 +130,11 @@ func (d *linked) await(ctx context.Context) error {
 	for d.node.Stats().Peers == 0 {
 		select {
 		case <-ticker.C:
-		case <-d.ends.all:
-			_, cause := d.ends.last()
+		case <-d.ends.Done():
+			_, cause := d.ends.Last()
 			return fmt.Errorf("no Swarm with %s: %w", d, cause)
 		case <-ctx.Done():
-			_, cause := d.ends.last()
+			_, cause := d.ends.Last()
 			return fmt.Errorf("no Swarm with %s: %w", d, errors.Join(context.Cause(ctx), cause))
 		}
 	}

@@ -3,10 +3,7 @@ package swarmcmd
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
-
-	"github.com/sennit-net/sennit/trace"
 )
 
 // A lost link is dialed again by the server, but not within 35 s after the last time: nodes refuse who comes again that soon.
@@ -20,7 +17,7 @@ func (d *linked) watch() {
 	var (
 		since time.Time // when the link was lost; zero while there is one
 		lost  error     // why
-		ends  int       // until it was given up for the time being
+		tries int       // until it was given up for the time being
 	)
 	for {
 		now := time.Now()
@@ -30,15 +27,15 @@ func (d *linked) watch() {
 			since = time.Time{}
 		case !linked && since.IsZero():
 			since = now
-			ends, lost = d.ends.last()
+			tries, lost = d.ends.Last()
 			d.say.tell("the link to %s is lost: %v; it is dialed again, for up to %v", d, lost, stall)
 		case !linked:
-			n, err := d.ends.last()
+			n, err := d.ends.Last()
 			waited := now.Sub(since)
 			if waited < failTooSoon {
-				ends = n // these may be followed by a better one
+				tries = n // these may be followed by a better one
 			}
-			if waited >= stall || n > ends {
+			if waited >= stall || n > tries {
 				d.give(fmt.Errorf("the link to %s is lost: %w; after %v there is none: %v", d, lost, waited.Round(time.Second), err))
 				return
 			}
@@ -59,40 +56,4 @@ func (d *linked) within(ctx context.Context) (context.Context, func()) {
 		stop()
 		cancel(nil)
 	}
-}
-
-// linkEnds is a recorder that keeps the causes of ends, of links or on the way to one.
-type linkEnds struct {
-	enough int           // ends after which there is no hope
-	all    chan struct{} // closed then
-
-	mu    sync.Mutex // guards what follows
-	n     int
-	cause error // of the last one
-}
-
-// Record keeps the cause of an end.
-func (l *linkEnds) Record(event trace.Event) {
-	switch e := event.(type) {
-	case *trace.LinkRefused:
-		l.end(fmt.Errorf("%s: %w", e.Stage, e.Err))
-	case *trace.LinkClosed:
-		l.end(fmt.Errorf("the link ended, by the %v side: %w", e.Side, e.Cause))
-	}
-}
-
-func (l *linkEnds) end(err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.cause = err
-	if l.n++; l.n == l.enough {
-		close(l.all)
-	}
-}
-
-// last returns how many ends there were, and the cause of the last.
-func (l *linkEnds) last() (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.n, l.cause
 }

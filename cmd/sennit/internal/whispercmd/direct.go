@@ -6,16 +6,15 @@ import (
 	"context"
 	"crypto/ecdsa"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/log"
 	"github.com/ethereum/go-ethereum/p2p/enode"
 
+	"github.com/sennit-net/sennit/cmd/sennit/internal/ends"
 	"github.com/sennit-net/sennit/p2p"
 	"github.com/sennit-net/sennit/protocols/shh"
-	"github.com/sennit-net/sennit/trace"
 )
 
 // Node is where messages are posted and come from.
@@ -49,7 +48,7 @@ type direct struct {
 	whisper *shh.Whisper
 	server  *p2p.Server
 	target  *enode.Node
-	ended   linkEnd
+	ended   *ends.Ends
 }
 
 // Dial links to a node, and returns when Whisper runs on the link. The error says why it does not.
@@ -64,9 +63,9 @@ func Dial(ctx context.Context, c DialConfig, target *enode.Node) (Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &direct{whisper: w, target: target, ended: linkEnd{done: make(chan struct{})}}
+	d := &direct{whisper: w, target: target, ended: ends.New(1)}
 	d.server = &p2p.Server{Config: p2p.Config{
-		PrivateKey: c.Key, Name: c.Name, MaxPeers: 1, NoDiscovery: true, Protocols: w.Protocols(), Recorder: &d.ended, Logger: settings.Logger,
+		PrivateKey: c.Key, Name: c.Name, MaxPeers: 1, NoDiscovery: true, Protocols: w.Protocols(), Recorder: d.ended, Logger: settings.Logger,
 	}}
 	if err := d.server.Start(); err != nil {
 		return nil, err
@@ -88,8 +87,8 @@ func (d *direct) await(ctx context.Context, done func() bool) error {
 	for !done() {
 		select {
 		case <-ticker.C:
-		case <-d.ended.done:
-			return d.ended.cause()
+		case <-d.ended.Done():
+			return d.ended.First()
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
@@ -118,8 +117,8 @@ func (d *direct) Send(ctx context.Context, m shh.Outgoing, slow func(string)) (c
 		return common.Hash{}, fmt.Errorf("the node did not take the message, for its topic or its proof of work of %+v: %w", e.Work(), err)
 	}
 	select {
-	case <-d.ended.done:
-		return common.Hash{}, fmt.Errorf("the node took offence: %w", d.ended.cause())
+	case <-d.ended.Done():
+		return common.Hash{}, fmt.Errorf("the node took offence: %w", d.ended.First())
 	case <-time.After(objection):
 	}
 	return e.Hash(), nil
@@ -134,19 +133,7 @@ func (d *direct) Listen(ctx context.Context, f shh.Filter, got func(*shh.Receive
 	defer sub.Close()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	watched := make(chan struct{})
-	go func() {
-		defer close(watched)
-		select {
-		case <-d.ended.done:
-			cancel(d.ended.cause())
-		case <-ctx.Done():
-		}
-	}()
-	defer func() {
-		cancel(nil)
-		<-watched
-	}()
+	defer d.ended.Tell(cancel)()
 	for {
 		m, err := sub.Next(ctx)
 		if err != nil {
@@ -157,30 +144,3 @@ func (d *direct) Listen(ctx context.Context, f shh.Filter, got func(*shh.Receive
 		}
 	}
 }
-
-// linkEnd is a recorder that keeps the cause of the first end, of a link or on the way to one.
-type linkEnd struct {
-	once sync.Once
-	err  error
-	done chan struct{}
-}
-
-// Record keeps the cause of an end.
-func (l *linkEnd) Record(event trace.Event) {
-	switch e := event.(type) {
-	case *trace.LinkRefused:
-		l.end(fmt.Errorf("%s: %w", e.Stage, e.Err))
-	case *trace.LinkClosed:
-		l.end(fmt.Errorf("the link ended, by the %v side: %w", e.Side, e.Cause))
-	}
-}
-
-func (l *linkEnd) end(err error) {
-	l.once.Do(func() {
-		l.err = err
-		close(l.done)
-	})
-}
-
-// cause returns why the link ended; done must be closed.
-func (l *linkEnd) cause() error { return l.err }
