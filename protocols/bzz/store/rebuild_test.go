@@ -55,7 +55,7 @@ func inIndex(t *testing.T, dir string, change func(tx *bolt.Tx) error) {
 }
 
 func TestAnIndexThatIsDamagedOrMissingIsMadeAnew(t *testing.T) {
-	const n = 1500
+	const n = 600
 	page := os.Getpagesize()
 	bytewise := func(change func([]byte) []byte) func(*testing.T, string) {
 		return func(t *testing.T, dir string) { rewrite(t, filepath.Join(dir, indexName), change) }

@@ -104,7 +104,7 @@ func TestARequestSaysWhyTheLinkHasEnded(t *testing.T) {
 		t.Errorf("%+v, %v", states, err)
 	}
 	server.Stop()
-	<-node.(*direct).ended.done
+	<-node.(*direct).ended.Done()
 	if _, err := node.Transaction(t.Context(), common.Hash{1}); err == nil || !strings.Contains(err.Error(), "the link ended, by the remote side") {
 		t.Errorf("the error is %v", err)
 	}
