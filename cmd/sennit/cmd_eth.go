@@ -15,6 +15,7 @@ import (
 	"github.com/sennit-net/sennit/cmd/sennit/internal/config"
 	"github.com/sennit-net/sennit/cmd/sennit/internal/ethcmd"
 	"github.com/sennit-net/sennit/cmd/sennit/internal/version"
+	"github.com/sennit-net/sennit/p2p"
 	"github.com/sennit-net/sennit/protocols/eth"
 )
 
@@ -45,7 +46,7 @@ type ethFlags struct {
 	endpoint, dataDir string
 	peer              string
 	timeout           time.Duration
-	versions          []uint
+	versions          []int
 	asJSON            bool
 }
 
@@ -53,7 +54,7 @@ func (f *ethFlags) register(cmd *cobra.Command) {
 	fs := cmd.Flags()
 	fs.StringVar(&f.endpoint, "rpc", "", "`PATH` of the running node's socket, or its URL (default: sennit.ipc below the data directory)")
 	fs.StringVar(&f.dataDir, "datadir", "", "data directory `DIR` of the running node (default: as of 'sennit run')")
-	fs.UintSliceVar(&f.versions, "eth-version", nil, "`VERSION` of eth to offer with --node, may be repeated (default: all)")
+	fs.IntSliceVar(&f.versions, "eth-version", nil, "`VERSION` of eth to offer with --node, may be repeated (default: all)")
 	fs.BoolVar(&f.asJSON, "json", false, "print JSON")
 	cmd.MarkFlagsMutuallyExclusive("node", "rpc")
 	cmd.MarkFlagsMutuallyExclusive("node", "datadir")
@@ -70,13 +71,15 @@ func (f *ethFlags) registerAsk(cmd *cobra.Command) {
 
 // dialConfig is how we present ourselves.
 func (f *ethFlags) dialConfig() (ethcmd.DialConfig, error) {
+	var versions []uint
 	for _, v := range f.versions {
-		if eth.Length(v) == 0 {
+		if v < 0 || eth.Length(uint(v)) == 0 {
 			return ethcmd.DialConfig{}, usageError(fmt.Errorf("--eth-version: %d is none of %v", v, eth.Versions()))
 		}
+		versions = append(versions, uint(v))
 	}
 	key, err := crypto.GenerateKey()
-	return ethcmd.DialConfig{Name: version.Get().ClientName(), Key: key, Versions: f.versions}, err
+	return ethcmd.DialConfig{Name: version.Get().ClientName(), Key: key, Versions: versions}, err
 }
 
 // targets are the nodes that were named.
@@ -84,8 +87,8 @@ func (f *ethFlags) targets() ([]*enode.Node, error) {
 	list := make([]*enode.Node, len(f.nodes))
 	for i, url := range f.nodes {
 		var err error
-		if list[i], err = enode.Parse(enode.ValidSchemes, url); err != nil {
-			return nil, usageError(fmt.Errorf("--node: %q is no enode URL and no record: %w", url, err))
+		if list[i], err = p2p.ParseNode(url); err != nil {
+			return nil, usageError(fmt.Errorf("--node: %w", err))
 		}
 	}
 	return list, nil

@@ -367,7 +367,7 @@ func TestEthCommandsRefuseWhatCannotBeMeant(t *testing.T) {
 		{"headers 1 --count 0", 2, "--count: 0 is not 1 to 1024"},
 		{"headers 1 --count 1025", 2, "--count: 1025 is not 1 to 1024"},
 		{"tx 12", 2, `"12" is no hash`},
-		{"head --node nonsense", 2, `--node: "nonsense" is no enode URL and no record`},
+		{"head --node nonsense", 2, `--node: node "nonsense": want an enode URL`},
 		{"head --node a --node b", 2, "one node is asked at a time"},
 		{"head --node a --rpc b", 2, "say one of them"},
 		{"head --timeout 0s", 2, "--timeout: 0s is no time to wait"},

@@ -11,6 +11,7 @@ import (
 	"github.com/ethereum/go-ethereum/p2p/enode"
 	"github.com/spf13/cobra"
 
+	"github.com/sennit-net/sennit/cmd/sennit/internal/attach"
 	"github.com/sennit-net/sennit/cmd/sennit/internal/config"
 	"github.com/sennit-net/sennit/cmd/sennit/internal/swarmcmd"
 	"github.com/sennit-net/sennit/protocols/bzz"
@@ -92,7 +93,7 @@ func (f *swarmFlags) open(cmd *cobra.Command, purpose swarmcmd.Purpose) (swarmcm
 	}
 	if path := c.IPCPath(); path != "" {
 		place, err := swarmcmd.Connect(ctx, path)
-		if err == nil || errors.Is(err, swarmcmd.ErrNoSwarm) {
+		if err == nil || errors.Is(err, attach.ErrNotServed) {
 			return place, err
 		}
 		if ctx.Err() != nil {

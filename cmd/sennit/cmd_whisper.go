@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/ethereum/go-ethereum/crypto"
@@ -86,6 +87,9 @@ func (f *whisperFlags) parseTopic() (*shh.Topic, error) {
 		return nil, nil
 	}
 	topic, err := shh.ParseTopic(f.topic)
+	if digits := strings.TrimPrefix(f.topic, "0x"); err == nil && len(digits) != 2*shh.TopicSize {
+		err = fmt.Errorf("topic %q: want %d hex digits", f.topic, 2*shh.TopicSize)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("--topic: %w", err)
 	}

@@ -147,7 +147,7 @@ func TestARunningNodeWithoutWhisperIsToldApart(t *testing.T) {
 	}
 	_, dataDir := startRun(t, "--shh=false")
 	got := sennit(t, "whisper", "listen", "--datadir", dataDir, "--password", "p", "--topic", "01020304")
-	if got.status != exitFailed || !strings.Contains(got.stderr, "start it with --shh") {
+	if got.status != exitFailed || !strings.Contains(got.stderr, "it does not speak Whisper; start it with 'sennit run --shh'") {
 		t.Errorf("%+v", got)
 	}
 }

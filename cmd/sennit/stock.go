@@ -80,7 +80,7 @@ var flagWords = map[string]string{
 	"uint16":   "a whole number from 0 to 65535",
 	"uint64":   "a whole number",
 
-	"uintSlice": "a whole number, or some with commas between them",
+	"intSlice": "a whole number, or some with commas between them",
 }
 
 // flagGroup matches the words of the library for flags of which one, or only one, may be given.

@@ -162,7 +162,7 @@ func TestSwarmTellsWhyThereIsNoLink(t *testing.T) {
 	}
 	node := startProgram(t, "run", "--datadir", t.TempDir(), "--listen", "127.0.0.1:0", "--nodiscover", "--nat", "none", "--ipc", filepath.Join(dir, "s.ipc"))
 	got = sennit(t, "swarm", "put", "--datadir", dir, "--rpc", filepath.Join(dir, "s.ipc"), path)
-	if got.status != exitFailed || !strings.Contains(got.stderr, "start it with --bzz") {
+	if got.status != exitFailed || !strings.Contains(got.stderr, "it does not speak Swarm; start it with 'sennit run --bzz'") {
 		t.Errorf("a running node that speaks something else: %+v", got)
 	}
 	node.stop()

@@ -96,7 +96,7 @@ func (p *Peer) yield(err error) error {
 	if !errors.As(err, &d) || !p.fallSilent(err) {
 		return err
 	}
-	return silence.Discard(p.rw)
+	return silence.Attend(p.peer, p.rw, Name)
 }
 
 // fallSilent reports whether the link goes on without us.

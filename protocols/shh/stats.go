@@ -16,21 +16,21 @@ type counters struct {
 
 // Stats are what a node holds at the moment, and its counters since it was made.
 type Stats struct {
-	Envelopes int   // in the pool
-	Bytes     int64 // what they are charged for
-	Limit     int64 // of Bytes
+	Envelopes int   `json:"envelopes"` // in the pool
+	Bytes     int64 `json:"bytes"`     // what they are charged for
+	Limit     int64 `json:"limit"`     // of Bytes
 
-	Received   uint64 // envelopes from peers, copies included
-	Duplicates uint64 // envelopes that were in the pool already
-	Sent       uint64 // envelopes to peers
-	Posted     uint64 // messages posted here
-	Direct     uint64 // direct messages from trusted peers
-	Delivered  uint64 // messages put into the queues of subscriptions
-	Expired    uint64 // envelopes that have left the pool because their time was over
-	Evicted    uint64 // envelopes that have left it for others with more proof of work
-	Breaches   uint64 // sessions that ended because the peer broke the rules
+	Received   uint64 `json:"received"`   // envelopes from peers, copies included
+	Duplicates uint64 `json:"duplicates"` // envelopes that were in the pool already
+	Sent       uint64 `json:"sent"`       // envelopes to peers
+	Posted     uint64 `json:"posted"`     // messages posted here
+	Direct     uint64 `json:"direct"`     // direct messages from trusted peers
+	Delivered  uint64 `json:"delivered"`  // messages put into the queues of subscriptions
+	Expired    uint64 `json:"expired"`    // envelopes that have left the pool because their time was over
+	Evicted    uint64 `json:"evicted"`    // envelopes that have left it for others with more proof of work
+	Breaches   uint64 `json:"breaches"`   // sessions that ended because the peer broke the rules
 
-	Refused map[string]uint64 // envelopes that were not taken, by what was wrong with them
+	Refused map[string]uint64 `json:"refused"` // envelopes that were not taken, by what was wrong with them
 }
 
 // Stats returns the node's counters.

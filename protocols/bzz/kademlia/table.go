@@ -224,8 +224,8 @@ func (t *Table) callable(b *bin, now time.Time) *known {
 
 // BinStats is the state of one bin.
 type BinStats struct {
-	Peers int // connected, light ones left out
-	Known int // addresses, those of peers among them
+	Peers int `json:"peers"` // connected, light ones left out
+	Known int `json:"known"` // addresses, those of peers among them
 }
 
 // Stats returns the state of the bins.

@@ -13,7 +13,7 @@ import (
 	"github.com/ethereum/go-ethereum/p2p/enode"
 	"github.com/ethereum/go-ethereum/rpc"
 
-	"github.com/sennit-net/sennit/admin"
+	"github.com/sennit-net/sennit/cmd/sennit/internal/attach"
 	"github.com/sennit-net/sennit/protocols/eth"
 )
 
@@ -26,18 +26,8 @@ type remote struct {
 // Connect connects to the endpoint of a running node: the path of a socket or a URL. peer is the ID, or the beginning of it, of
 // the one of its peers that is asked; empty means the one with the highest head.
 func Connect(ctx context.Context, endpoint, peer string) (Node, error) {
-	client, err := admin.Dial(ctx, endpoint)
+	client, err := attach.Dial(ctx, endpoint, "eth", "eth")
 	if err != nil {
-		return nil, fmt.Errorf("no running node at %s: %w", endpoint, err)
-	}
-	modules, err := client.SupportedModules()
-	if err == nil {
-		if _, ok := modules["eth"]; !ok {
-			err = fmt.Errorf("the running node does not speak eth; start it with `sennit run --eth`")
-		}
-	}
-	if err != nil {
-		client.Close()
 		return nil, err
 	}
 	return &remote{client, strings.TrimPrefix(peer, "0x")}, nil

@@ -35,7 +35,7 @@ func newBzz(c *config.Config, logger log.Logger) (service, error) {
 		return nil, err
 	}
 	overlay := bzz.OverlayOf(&key.PublicKey)
-	chunks, err := store.Open(dir, store.Options{Base: overlay, Capacity: c.Bzz.Capacity})
+	chunks, err := store.Open(dir, store.Options{Base: overlay, Capacity: c.Bzz.Capacity, Rebuilding: rebuilding(logger)})
 	if err != nil {
 		return nil, fmt.Errorf("bzz: %w", err)
 	}
@@ -47,6 +47,22 @@ func newBzz(c *config.Config, logger log.Logger) (service, error) {
 		return nil, err
 	}
 	return &swarm{Node: node, chunks: chunks, log: logger}, nil
+}
+
+// rebuilding tells, when it begins and then every tenth of the way, of a store whose index has to be made anew.
+func rebuilding(logger log.Logger) func(store.Rebuild) {
+	next := int64(0)
+	return func(r store.Rebuild) {
+		switch {
+		case r.Done == 0:
+			logger.Warn("the index of Swarm's chunks is made anew", "err", r.Cause, "slots", r.Total)
+		case r.Done >= next || r.Done == r.Total:
+			logger.Info("making the index of Swarm's chunks", "done", r.Done, "of", r.Total, "chunks", r.Chunks)
+		default:
+			return
+		}
+		next = r.Done + (r.Total+9)/10
+	}
 }
 
 func (s *swarm) Start(server *p2p.Server) error { return s.Node.Start(server) }

@@ -82,7 +82,7 @@ func (s *ethService) openChain(c *config.Config, logger log.Logger, cfg *eth.Con
 	}
 	g, err := chainfile.ReadGenesis(o.Genesis)
 	if err != nil {
-		return err
+		return c.Blame("eth.Genesis", "eth-genesis", err)
 	}
 	if s.relay {
 		pool, err := eth.NewTxPool(eth.TxPoolConfig{Chain: g.Chain(o.NetworkID)})

@@ -2,13 +2,12 @@ package swarmcmd
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/ethereum/go-ethereum/common/hexutil"
 	"github.com/ethereum/go-ethereum/rpc"
 
-	"github.com/sennit-net/sennit/admin"
+	"github.com/sennit-net/sennit/cmd/sennit/internal/attach"
 	"github.com/sennit-net/sennit/protocols/bzz/chunk"
 )
 
@@ -18,22 +17,12 @@ type running struct {
 	endpoint string
 }
 
-// ErrNoSwarm is what a running node answers with that does not speak Swarm.
-var ErrNoSwarm = errors.New("it does not speak Swarm; start it with --bzz")
-
-// Connect returns a running node, by the path of its socket or its URL. Errors are those of connecting, and [ErrNoSwarm].
+// Connect returns a running node, by the path of its socket or its URL. Errors are those of connecting, and
+// [attach.ErrNotServed].
 func Connect(ctx context.Context, endpoint string) (Place, error) {
-	client, err := admin.Dial(ctx, endpoint)
+	client, err := attach.Dial(ctx, endpoint, "Swarm", "bzz")
 	if err != nil {
-		return nil, fmt.Errorf("no running node: %w", err)
-	}
-	modules, err := client.SupportedModules()
-	if err == nil && modules["bzz"] == "" {
-		err = ErrNoSwarm
-	}
-	if err != nil {
-		client.Close()
-		return nil, fmt.Errorf("the node at %s: %w", endpoint, err)
+		return nil, err
 	}
 	return &running{client, endpoint}, nil
 }

@@ -2,7 +2,6 @@ package whispercmd
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -11,7 +10,7 @@ import (
 	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/ethereum/go-ethereum/rpc"
 
-	"github.com/sennit-net/sennit/admin"
+	"github.com/sennit-net/sennit/cmd/sennit/internal/attach"
 	"github.com/sennit-net/sennit/protocols/shh"
 )
 
@@ -20,17 +19,9 @@ type remote struct{ client *rpc.Client }
 
 // Connect returns a running node, by the path of its socket or its URL.
 func Connect(ctx context.Context, endpoint string) (Node, error) {
-	client, err := admin.Dial(ctx, endpoint)
+	client, err := attach.Dial(ctx, endpoint, "Whisper", shh.ProtocolName)
 	if err != nil {
-		return nil, fmt.Errorf("no running node: %w; start one with 'sennit run --shh', or name a node to link to with --node", err)
-	}
-	modules, err := client.SupportedModules()
-	if err == nil && modules[shh.ProtocolName] == "" {
-		err = errors.New("it does not speak Whisper; start it with --shh")
-	}
-	if err != nil {
-		client.Close()
-		return nil, fmt.Errorf("the node at %s: %w", endpoint, err)
+		return nil, err
 	}
 	return &remote{client}, nil
 }
