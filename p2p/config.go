@@ -88,7 +88,7 @@ type Config struct {
 	Recorder trace.Recorder `toml:"-" json:"-"`
 
 	// MemoryBudget is how many bytes all links of the server together may hold in inboxes and in frames being
-	// received. 0 means 512 MiB. From 448 MiB on, one link holds no more than an eighth of what is left.
+	// received. 0 means 512 MiB.
 	MemoryBudget int64 `toml:",omitempty" json:",omitempty"`
 
 	// LegacyHandshake accepts handshakes of the form from before EIP-8 as well, which nodes older than 2021 send.

@@ -76,13 +76,14 @@ func (c *chain) frame(header, body []byte) (headerMAC, bodyMAC []byte) {
 		return c.first[:], c.finishBody()
 	}
 	t := twins.Get().(*twin)
-	c.mix(header) // states load, as init has seen
+	defer twins.Put(t)
+	// Both loads succeed, as the one of init did: the hash itself takes no encoding of another length back.
+	c.mix(header)
 	t.load(0, c.states)
 	c.feed(body)
 	t.load(1, c.states)
 	t.permute()
 	t.digest(c.first[:], 0)
 	t.digest(c.digest[:], 1)
-	twins.Put(t)
 	return c.first[:], c.mixBody()
 }

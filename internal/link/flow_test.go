@@ -13,7 +13,7 @@ import (
 // creditInbox returns an inbox of a link with credit, and where the last limit that it told the remote is found.
 func creditInbox(limit int64, ledger *Ledger) (in *inbox, told *uint64) {
 	in, told = new(inbox), new(uint64)
-	in.init(limit, Wait, &account{Ledger: ledger})
+	in.init(limit, Wait, ledger)
 	in.flow = newFlow()
 	in.tell = func(limit uint64) { *told = max(*told, limit) }
 	return in, told

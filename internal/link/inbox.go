@@ -33,7 +33,7 @@ type inbox struct {
 	// Static after construction.
 	limit  int64
 	mode   Mode
-	ledger *account
+	ledger *Ledger
 	space  chan struct{}      // signalled when there is room and somebody waits for it; capacity 1, never closed
 	tell   func(limit uint64) // on links with credit: has the remote told a new limit; called without a lock
 
@@ -62,7 +62,7 @@ type inboxCount struct {
 	waited                time.Duration
 }
 
-func (in *inbox) init(limit int64, mode Mode, ledger *account) {
+func (in *inbox) init(limit int64, mode Mode, ledger *Ledger) {
 	in.limit, in.mode, in.ledger = limit, mode, ledger
 	in.space = make(chan struct{}, 1)
 	in.arrived.L = &in.mu

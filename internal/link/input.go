@@ -58,7 +58,7 @@ func (in *Input) Peek(n int) ([]byte, error) {
 // Unread returns what has been read and not been asked for, to use and change until the next call of another method.
 func (in *Input) Unread() []byte { return in.buf[in.r:in.w] }
 
-// Skip is Next for the header of what Unread has.
+// Skip consumes n bytes that Unread has shown, at most as many as it has.
 func (in *Input) Skip(n int) { in.r += n }
 
 // ReadInto reads to p, from what has been read already or from the connection. It may return 0 bytes without an error.

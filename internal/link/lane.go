@@ -51,7 +51,7 @@ type Lane struct {
 	incoming *incoming // on links with credit, else nil
 }
 
-func (l *Lane) init(link *Link, number int, cfg LaneConfig, ledger *account, shape *Shape) {
+func (l *Lane) init(link *Link, number int, cfg LaneConfig, ledger *Ledger, shape *Shape) {
 	if cfg.Inbox <= 0 {
 		cfg.Inbox = DefaultInbox
 	}

@@ -7,7 +7,7 @@ import (
 
 // Ledger is the memory budget that all links of a process share: bytes in inboxes and in frames that are being received.
 // What is not charged is bounded per link: every inbox may hold [laneFloor] bytes without asking, so that a small
-// protocol goes on when others have spent everything. A link charges it by way of its [account]. It is safe for concurrent use. A nil Ledger has no limit.
+// protocol goes on when others have spent everything. It is safe for concurrent use. A nil Ledger has no limit.
 type Ledger struct {
 	limit   int64
 	used    atomic.Int64

@@ -60,7 +60,7 @@ type Link struct {
 	conn     net.Conn
 	framing  Framing
 	lanes    []*Lane
-	ledger   *account
+	ledger   *Ledger
 	recorder trace.Recorder
 	id       trace.Link
 	ending   chan struct{} // closed by whoever sets cause
@@ -98,7 +98,7 @@ type Link struct {
 // New returns a link that carries messages once Run is called. Lanes must be in the order of their offsets.
 func New(cfg Config) *Link {
 	l := &Link{
-		conn: cfg.Conn, framing: cfg.Framing, ledger: &account{Ledger: cfg.Ledger}, recorder: cfg.Recorder, id: cfg.ID,
+		conn: cfg.Conn, framing: cfg.Framing, ledger: cfg.Ledger, recorder: cfg.Recorder, id: cfg.ID,
 		ending:  make(chan struct{}),
 		started: time.Now(),
 		pings:   rate.NewLimiter(pongsPerSecond, pongBurst),
@@ -110,7 +110,7 @@ func New(cfg Config) *Link {
 	l.in = Input{conn: cfg.Conn, size: shape.Read, unread: cfg.Unread, onRead: l.beforeRead, onBytes: l.received, onTick: l.tick}
 	for i, c := range cfg.Lanes {
 		lane := new(Lane)
-		lane.init(l, i+1, c, l.ledger, &shape)
+		lane.init(l, i+1, c, cfg.Ledger, &shape)
 		l.lanes = append(l.lanes, lane)
 	}
 	l.running.Store(int32(len(l.lanes)))

@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	// writeTimeout is how long one write, of a batch or a piece of a large frame, may take; the deadline is moved at most once per
-	// deadlineStep.
+	// writeTimeout is how long one write, of a batch or a piece of a large frame, may take; the deadline is moved at most once
+	// per deadlineStep.
 	writeTimeout = 20 * time.Second
 	deadlineStep = time.Second
 	// busyGap is how soon the writer must be needed again, after it ran out of work, for it to stay and wait the next

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -165,10 +166,17 @@ func TestTheOutboxIsBoundedAndCountsWhatItHolds(t *testing.T) {
 	})
 }
 
-// goroutines returns how many goroutines run a function of the package outside of tests.
+var bubble = regexp.MustCompile(`^goroutine .*(synctest bubble \d+)`)
+
+// goroutines returns how many goroutines of the caller's bubble read and write for links.
 func goroutines() (reading, writing int) {
 	buf := make([]byte, 1<<20)
-	for _, g := range strings.Split(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
+	all := strings.Split(string(buf[:runtime.Stack(buf, true)]), "\n\n") // the caller comes first
+	ours := bubble.FindStringSubmatch(all[0])[1]
+	for _, g := range all {
+		if m := bubble.FindStringSubmatch(g); m == nil || m[1] != ours {
+			continue
+		}
 		if strings.Contains(g, "link.(*Link).Run(") {
 			reading++
 		}
