@@ -72,7 +72,7 @@ func newWhisperSend() *cobra.Command {
 	cmd.Flags().StringVar(&f.to, "to", "", "public `KEY` of the recipient: 128 hex digits, as 'sennit key show' prints them, or an enode URL")
 	cmd.Flags().StringVar(&f.sign, "sign", "", "`FILE` of the key to sign with (default: not signed)")
 	cmd.Flags().DurationVar(&f.ttl, "ttl", shh.DefaultTTL, "`TIME` that the message lives")
-	cmd.Flags().Float64Var(&f.work, "pow", 0, "proof of `WORK` (default: what the node asks for)")
+	cmd.Flags().Float64Var(&f.work, "pow", 0, "proof of `WORK` (default: what the node and its peers ask for)")
 	cmd.Flags().DurationVar(&f.workTime, "pow-time", 30*time.Second, "`TIME` that the proof of work may take")
 	cmd.MarkFlagsMutuallyExclusive("to", "password")
 	cmd.MarkFlagsMutuallyExclusive("to", "key")

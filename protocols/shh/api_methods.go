@@ -18,6 +18,7 @@ type Info struct {
 	Memory         int64   `json:"memory"`   // bytes in the pool
 	Messages       int     `json:"messages"` // envelopes in the pool
 	MinPow         float64 `json:"minPow"`
+	UsualPow       float64 `json:"usualPow"` // what peers ask for as well, as far as that is usual; ours
 	MaxMessageSize int     `json:"maxMessageSize"`
 }
 
@@ -25,7 +26,7 @@ func (m *methods) Version() string { return rpcVersion }
 
 func (m *methods) Info() Info {
 	s := m.api.w.Stats()
-	return Info{Memory: s.Bytes, Messages: s.Envelopes, MinPow: m.api.w.MinWork(), MaxMessageSize: m.api.w.MaxMessageSize()}
+	return Info{Memory: s.Bytes, Messages: s.Envelopes, MinPow: m.api.w.MinWork(), UsualPow: m.api.w.usualWork(), MaxMessageSize: m.api.w.MaxMessageSize()}
 }
 
 // Stats is ours: the counters of the node.

@@ -69,7 +69,7 @@ func TestTheNodeIsSetByRPC(t *testing.T) {
 		t.Errorf("version %q", text)
 	}
 	var raw json.RawMessage
-	if c.call(&raw, "info"); string(raw) != `{"memory":0,"messages":0,"minPow":0.2,"maxMessageSize":1048576}` {
+	if c.call(&raw, "info"); string(raw) != `{"memory":0,"messages":0,"minPow":0.2,"usualPow":0.2,"maxMessageSize":1048576}` {
 		t.Errorf("info: %s", raw)
 	}
 	bloom := BloomOf(Topic{1})

@@ -22,11 +22,11 @@ type remote struct {
 }
 
 // join starts a session of w with a peer of that client name. The test reads what w sends.
-func join(t *testing.T, w *Whisper, n byte, name string) *remote {
+func join(t *testing.T, w *Whisper, n byte, name string, more ...p2p.Cap) *remote {
 	t.Helper()
 	ours, theirs := p2p.MsgPipe()
 	r := &remote{t: t, id: enode.ID{n}, rw: theirs, done: make(chan error, 1)}
-	peer := p2p.NewPeerPipe(r.id, name, []p2p.Cap{{Name: ProtocolName, Version: ProtocolVersion}}, ours)
+	peer := p2p.NewPeerPipe(r.id, name, append(more, p2p.Cap{Name: ProtocolName, Version: ProtocolVersion}), ours)
 	go func() { r.done <- w.run(peer, ours) }()
 	t.Cleanup(func() { theirs.Close() })
 	return r

@@ -2,6 +2,7 @@ package shh
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -73,14 +74,16 @@ func (c counting) satisfied(by Rules) bool {
 // gethVersion matches the client names of go-ethereum, which may have an identity of the operator's in the middle.
 var gethVersion = regexp.MustCompile(`^Geth/(?:.*/)?v1\.(\d+)\.`)
 
-// countingOf tells by a client's name how it counts. Until it is known, envelopes have to satisfy both rules.
-func countingOf(name string, choose func(string) Rules) counting {
+// countingOf tells by a client's name how it counts; those that operators have given names of their own, of Sennit, by the
+// capabilities that only it has. Until it is known, envelopes have to satisfy both rules.
+func countingOf(name string, caps []p2p.Cap, choose func(string) Rules) counting {
 	if choose != nil {
 		if r := choose(name) & BothRules; r != 0 {
 			return counting{rules: r, any: r == BothRules, known: true}
 		}
 	}
-	if strings.HasPrefix(name, "sennit/") {
+	ours := func(c p2p.Cap) bool { return c.Name == "lanes" || c.Name == "sennit" }
+	if strings.HasPrefix(name, "sennit/") || slices.ContainsFunc(caps, ours) {
 		return counting{rules: BothRules, any: true, known: true}
 	}
 	if m := gethVersion.FindStringSubmatch(name); m != nil {
@@ -127,7 +130,7 @@ func (s *session) announce(code uint64) {
 func (w *Whisper) run(peer *p2p.Peer, rw p2p.MsgReadWriter) error {
 	s := &session{
 		w: w, peer: peer, rw: rw, log: peer.Log(), number: w.pool.join(), wake: make(chan struct{}, 1), done: make(chan struct{}),
-		faults: rate.NewLimiter(faultRate, faultBurst), counting: countingOf(peer.Fullname(), w.peerRules), pending: make(map[uint64]bool),
+		faults: rate.NewLimiter(faultRate, faultBurst), counting: countingOf(peer.Fullname(), peer.Caps(), w.peerRules), pending: make(map[uint64]bool),
 	}
 	w.addSession(s)
 	defer w.removeSession(s)

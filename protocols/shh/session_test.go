@@ -274,6 +274,14 @@ func TestAPeerIsSentWhatIsEnoughByItsRule(t *testing.T) {
 			r.expectSilence()
 			<-r.done
 		}
+		// A name of the operator's own, and capabilities of Sennit.
+		for _, c := range []p2p.Cap{{Name: "lanes", Version: 1}, {Name: "sennit", Version: 1}} {
+			r := join(t, w, 1, "mine", c)
+			r.greet(asks)
+			r.expectEnvelopes(by18, by19)
+			r.rw.Close()
+			<-r.done
+		}
 		// Somebody unknown sends what is good by one rule alone.
 		for rule, own := range map[Rules]*Envelope{Rule18: by18, Rule19: by19} {
 			r := join(t, w, 2, "unknown")

@@ -56,7 +56,7 @@ func (r *remote) Send(ctx context.Context, m shh.Outgoing, slow func(string)) (c
 		if err := r.client.CallContext(ctx, &info, "shh_info"); err != nil {
 			return common.Hash{}, err
 		}
-		n.PowTarget = info.MinPow
+		n.PowTarget = max(info.MinPow, info.UsualPow)
 	}
 	if m.To != nil {
 		n.PublicKey = crypto.FromECDSAPub(m.To)
