@@ -217,10 +217,27 @@ func readIndex(file string, fingerprint [32]byte, genesis common.Hash, e extent)
 // temporaries are the names of files that [writeFile] may have left, in the directory of a chain.
 var temporaries = []string{indexFile + ".*.tmp", "blocks-*.rlp.*.tmp", "receipts-*.rlp.*.tmp"}
 
+// matching are the files of a directory whose names match a pattern, which must be well formed. Of the name of the directory
+// nothing is a pattern, other than with filepath.Glob.
+func matching(dir, pattern string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var files []string
+	for _, e := range entries {
+		if ok, _ := filepath.Match(pattern, e.Name()); ok {
+			files = append(files, filepath.Join(dir, e.Name()))
+		}
+	}
+	return files, nil
+}
+
 // removeTemporaries removes what a start that was interrupted has left in a directory, and returns the names.
 func removeTemporaries(dir string) (removed []string, err error) {
 	for _, pattern := range temporaries {
-		files, _ := filepath.Glob(filepath.Join(dir, pattern)) // the pattern is good
+		files, e := matching(dir, pattern)
+		err = errors.Join(err, e)
 		for _, file := range files {
 			if e := os.Remove(file); e != nil {
 				err = errors.Join(err, e)

@@ -94,3 +94,34 @@ func TestWhatAnInterruptedStartHasLeftIsRemoved(t *testing.T) {
 		t.Errorf("%v are left, want %v", left, mine)
 	}
 }
+
+func TestTheNameOfADirectoryIsNoPattern(t *testing.T) {
+	m := makeChain(t, 3)
+	o := m.options()
+	o.Blocks = []string{filepath.Join(m.dir, "packed.gz")}
+	gz(t, m.blocks, o.Blocks[0])
+	root := t.TempDir()
+	o.Dir = filepath.Join(root, "chain[1]")
+	files := map[string]bool{ // which of them stay
+		"chain1/index.123.tmp":                   true,
+		"chain1/blocks-0-0123456789abcdef.rlp":   true,
+		"chain[1]/index.123.tmp":                 false,
+		"chain[1]/blocks-0-0123456789abcdef.rlp": false,
+	}
+	for name := range files {
+		file := filepath.Join(root, filepath.FromSlash(name))
+		err := os.MkdirAll(filepath.Dir(file), 0o700)
+		if err == nil {
+			err = os.WriteFile(file, []byte{1}, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	checkServes(t, open(t, o), m, true)
+	for name, stays := range files {
+		if _, err := os.Stat(filepath.Join(root, filepath.FromSlash(name))); (err == nil) != stays {
+			t.Errorf("%s: %v, to stay: %v", name, err, stays)
+		}
+	}
+}

@@ -69,7 +69,10 @@ func (s *source) unpack(dir, name string) error {
 	id := fingerprint(common.Hash{}, s)
 	file := filepath.Join(dir, name+"-"+hex.EncodeToString(id[:8])+".rlp")
 	if _, err := os.Stat(file); err != nil {
-		old, _ := filepath.Glob(filepath.Join(dir, name+"-*.rlp")) // the pattern is good
+		old, err := matching(dir, name+"-*.rlp")
+		if err != nil {
+			return err
+		}
 		if err := writeFile(file, s.unpackInto); err != nil {
 			return err
 		}
