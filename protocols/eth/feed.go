@@ -75,7 +75,7 @@ type PeerLeft struct {
 // EventsLost stands in the place of events that found the subscriber's queue full.
 type EventsLost struct {
 	At    time.Time // when the first of them was lost
-	Count uint64
+	Count uint64    // each transaction or block of an event counts as one, as each [EventRecord] does
 }
 
 func (e *TransactionsSeen) size() int { return eventSize + 64*len(e.Txs) }
@@ -89,6 +89,17 @@ func (e *HeadSeen) size() int   { return eventSize + 32 }
 func (e *PeerJoined) size() int { return eventSize }
 func (e *PeerLeft) size() int   { return eventSize + 64 }
 func (e *EventsLost) size() int { return eventSize }
+
+// recordCount is how many records [Records] makes of an event.
+func recordCount(e Event) uint64 {
+	switch e := e.(type) {
+	case *TransactionsSeen:
+		return uint64(len(e.Txs))
+	case *BlocksSeen:
+		return uint64(len(e.Blocks))
+	}
+	return 1
+}
 
 const (
 	// eventSize is what an event takes beside its lists, in bytes.
@@ -161,7 +172,7 @@ func (s *Subscription) Events(ctx context.Context) iter.Seq[Event] {
 	}
 }
 
-// Lost is the number of events that were lost because the queue was full.
+// Lost is how much was lost because the queue was full, counted as [EventsLost] does.
 func (s *Subscription) Lost() uint64 { return s.lost.Load() }
 
 // Close ends the subscription. What waits in it is lost. It may be called more than once.
@@ -199,8 +210,7 @@ func (s *Subscription) put(e Event) {
 	switch size := e.size(); {
 	case s.closed:
 	case len(s.queue) > 0 && s.bytes+size+eventSize > s.limit: // there is room to note a loss
-		s.lost.Add(1)
-		s.noteLossLocked()
+		s.noteLossLocked(recordCount(e))
 	default:
 		s.queue, s.bytes = append(s.queue, e), s.bytes+size
 	}
@@ -208,12 +218,13 @@ func (s *Subscription) put(e Event) {
 	signal(s.wake)
 }
 
-// noteLossLocked counts an event in the place where it is missing. It is called with events in the queue.
-func (s *Subscription) noteLossLocked() {
+// noteLossLocked counts n records in the place where it is missing. It is called with events in the queue.
+func (s *Subscription) noteLossLocked(n uint64) {
+	s.lost.Add(n)
 	last, ok := s.queue[len(s.queue)-1].(*EventsLost)
 	if !ok {
 		last = &EventsLost{At: time.Now()} // nobody else has it before it is taken
 		s.queue, s.bytes = append(s.queue, last), s.bytes+last.size()
 	}
-	last.Count++
+	last.Count += n
 }

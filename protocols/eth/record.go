@@ -30,7 +30,7 @@ type EventRecord struct {
 
 	Version uint   `json:"version,omitempty"` // of the protocol, with "joined" and "present"
 	Error   string `json:"error,omitempty"`   // with "left"
-	Lost    uint64 `json:"lost,omitempty"`    // with "lost": how many events are missing here, as they were not taken in time
+	Lost    uint64 `json:"lost,omitempty"`    // with "lost": how many records are missing here, as they were not taken in time
 }
 
 // Records makes records of an event: one for each transaction or block in it.
