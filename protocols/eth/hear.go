@@ -82,7 +82,7 @@ func (h *Handler) keep(txs []Transaction, from *Peer) {
 			break
 		}
 	}
-	if from != nil && invalid > len(txs)/invalidShare {
+	if from != nil && invalid >= minInvalid && invalid > len(txs)/invalidShare {
 		from.pauseFetching()
 	}
 	h.relay(fresh, from)
@@ -93,7 +93,8 @@ const (
 	keepBatch       = 64               // transactions that the pool checks before the invalid ones among them are counted
 	maxInvalid      = 256              // invalid transactions a peer may send at once
 	invalidLifetime = time.Second      // after which one of them is forgotten
-	invalidShare    = 4                // a delivery with more than one invalid transaction in so many
+	minInvalid      = 4                // a delivery with so many invalid transactions at least,
+	invalidShare    = 4                // and more than one in so many,
 	invalidPause    = 10 * time.Second // has the peer not be asked for announced ones for so long
 )
 

@@ -91,8 +91,12 @@ func TestAPeerWhoseTransactionsAreMostlyInvalidIsNotAskedForMoreForAWhile(t *tes
 		answer []Transaction
 		wait   time.Duration // until it is asked again
 	}{
-		"a quarter is invalid": {append(good[:12:12], bad[:4]...), 0},
-		"more is":              {append(good[:12:12], bad[:5]...), invalidPause},
+		"a quarter is invalid":  {append(good[:12:12], bad[:4]...), 0},
+		"more is":               {append(good[:12:12], bad[:5]...), invalidPause},
+		"one of one is invalid": {bad[:1], 0},
+		"two of three are":      {append(good[:1:1], bad[:2]...), 0},
+		"three of three are":    {bad[:3], 0},
+		"four of four are":      {bad[:4], invalidPause},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
