@@ -3,6 +3,7 @@ package eth
 import (
 	"context"
 	"io"
+	"sync"
 	"time"
 
 	"github.com/ethereum/go-ethereum/p2p/discover"
@@ -22,30 +23,50 @@ const (
 
 // Attach connects the handler with a server that runs its [Handler.Protocols]. From then on the record of the server's node
 // says the fork id that we have, and goes on to the next when the head passes a fork; and with [Config.Discover] nodes that
-// the server's discovery finds are dialed. It is called once, between Start and Stop of the server; at other times it does
-// nothing.
+// the server's discovery finds are dialed. It is called once, between Start and Stop of the server. With a server that has not
+// been started, a second time, or after [Handler.Close] it does nothing; with one that has been stopped there is nothing left to
+// connect with, but the handler cannot be attached to another.
 //
 // That the head has passed a fork, the handler sees by [Handler.UpdateRange], [Handler.AnnounceBlocks] and
 // [Handler.BroadcastBlock], and of an [Observer] by itself.
 func (h *Handler) Attach(server *p2p.Server) {
 	local := server.LocalNode()
-	if local == nil || !h.local.CompareAndSwap(nil, local) {
+	if local == nil || h.closed() || !h.local.CompareAndSwap(nil, local) {
 		return
 	}
 	h.renewRecord()
 	if h.found == nil {
 		return
 	}
-	if it := h.cfg.DialCandidates; it != nil {
-		h.found.AddSource(enode.Filter(it, h.dialable))
-	}
 	if v4 := server.DiscoveryV4(); v4 != nil {
-		it := enode.AsyncFilter(v4.RandomNodes(), h.recordFrom(v4), maxRecordRequests)
+		it := askAll(v4.RandomNodes(), h.recordFrom(v4))
 		h.found.AddSource(enode.WithSourceName("discv4", enode.Filter(it, h.dialable)))
 	}
 	if v5 := server.DiscoveryV5(); v5 != nil {
 		h.found.AddSource(enode.WithSourceName("discv5", enode.Filter(v5.RandomNodes(), h.dialable)))
 	}
+}
+
+// askAll has ask replace the nodes that it yields, maxRecordRequests at a time. It returns when the goroutine that reads from it
+// has begun to: an AsyncFilter that is closed before panics.
+func askAll(it enode.Iterator, ask enode.AsyncFilterFunc) enode.Iterator {
+	started := &startedIterator{Iterator: it, started: make(chan struct{})}
+	asked := enode.AsyncFilter(started, ask, maxRecordRequests)
+	<-started.started
+	return asked
+}
+
+// startedIterator tells when it is read from for the first time.
+type startedIterator struct {
+	enode.Iterator
+	once    sync.Once
+	started chan struct{} // closed by the first Next
+}
+
+// Next tells of the first call, and goes on to the next node.
+func (it *startedIterator) Next() bool {
+	it.once.Do(func() { close(it.started) })
+	return it.Iterator.Next()
 }
 
 // recordFrom asks a node that discovery v4 has found for its record: what its neighbours tell is an address only. One that

@@ -195,6 +195,65 @@ func TestAttachingTwiceOrToAServerThatDoesNotRunDoesNothing(t *testing.T) {
 	}
 }
 
+func TestClosingAHandlerAtOnceAfterAttachingItHarmsNothing(t *testing.T) {
+	chain := newMemChain(t, 1)
+	s, _ := discovering(t, nil)
+	for range 200 {
+		h := newHandler(t, Config{Backend: chain, Discover: true})
+		h.Attach(s)
+		h.Close()
+	}
+}
+
+func TestAttachingAClosedHandlerDoesNothing(t *testing.T) {
+	s, _ := discovering(t, nil)
+	h := newHandler(t, Config{Backend: newMemChain(t, 1), Discover: true})
+	h.Close()
+	h.Attach(s)
+	if h.local.Load() != nil || s.Self().Load(new(enrEntry)) == nil {
+		t.Error("the record of the server's node has changed")
+	}
+}
+
+// closeNoting is an iterator that notes its end.
+type closeNoting struct {
+	enode.Iterator
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (it *closeNoting) Close() {
+	it.Iterator.Close()
+	it.once.Do(func() { close(it.closed) })
+}
+
+func TestCandidatesAreClosedThoughTheHandlerIsNeverAttached(t *testing.T) {
+	for name, end := range map[string]func(*Handler, *p2p.Server){
+		"by the server":  func(_ *Handler, s *p2p.Server) { s.Stop() },
+		"by the handler": func(h *Handler, _ *p2p.Server) { h.Close() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			it := &closeNoting{Iterator: enode.CycleNodes([]*enode.Node{record(t, ForkID{})}), closed: make(chan struct{})}
+			h := newHandler(t, Config{Backend: newMemChain(t, 1), Discover: true, DialCandidates: it})
+			defer h.Close()
+			end(h, serve(t, h.Protocols()...))
+			<-it.closed
+		})
+	}
+}
+
+func TestAHandlerMayBeClosedTwiceAtATime(t *testing.T) {
+	chain := newMemChain(t, 1)
+	for range 100 {
+		h := newHandler(t, Config{Backend: chain, Discover: true})
+		var closing sync.WaitGroup
+		for range 4 {
+			closing.Go(h.Close)
+		}
+		closing.Wait()
+	}
+}
+
 // recorded is the fork id in a server's record.
 func recorded(t *testing.T, s *p2p.Server) ForkID {
 	t.Helper()

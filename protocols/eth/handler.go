@@ -34,8 +34,9 @@ type Config struct {
 	// Versions are those to offer. Empty means all, see [Versions].
 	Versions []uint
 
-	// DialCandidates, if set, yields nodes to dial. Those whose record says that they are not on our chain, or that does not
-	// say which they are on, are passed over. The server closes it.
+	// DialCandidates, if set, yields nodes to dial. Those whose record says that they are not on our chain, and without
+	// DialUnknown those whose record does not say which they are on, are passed over. The server closes it; with Discover so
+	// does [Handler.Close].
 	DialCandidates enode.Iterator
 
 	// Discover has nodes dialed that the server's discovery finds, from [Handler.Attach] on, under the same condition.
@@ -82,8 +83,8 @@ type Handler struct {
 	live  map[*Peer]struct{} // all that run; nil once closed
 }
 
-// New returns a handler. It starts nothing: the server that gets its [Handler.Protocols] does. The error is about the
-// configuration.
+// New returns a handler. Its peers run once a server has its [Handler.Protocols]; but with Discover it reads from DialCandidates
+// at once, until it is closed. The error is about the configuration.
 func New(cfg Config) (*Handler, error) {
 	switch {
 	case cfg.Backend == nil && !cfg.AnyChain:
@@ -116,6 +117,9 @@ func New(cfg Config) (*Handler, error) {
 	}
 	if cfg.Discover {
 		h.found = enode.NewFairMix(sourceTurn)
+		if it := cfg.DialCandidates; it != nil {
+			h.found.AddSource(enode.Filter(it, h.dialable))
+		}
 	}
 	return h, nil
 }
@@ -139,7 +143,7 @@ func (h *Handler) Protocols() []p2p.Protocol {
 	}
 	switch {
 	case h.found != nil:
-		list[0].DialCandidates = h.found // Attach adds what there is
+		list[0].DialCandidates = h.found // Attach adds what discovery finds
 	case h.cfg.DialCandidates != nil:
 		list[0].DialCandidates = enode.Filter(h.cfg.DialCandidates, h.dialable)
 	}
@@ -149,18 +153,24 @@ func (h *Handler) Protocols() []p2p.Protocol {
 // Close ends all subscriptions and the links to all peers, and waits until nothing runs for the handler any more. It may be
 // called before or after the server has stopped, and more than once.
 func (h *Handler) Close() {
-	if h.found != nil {
-		h.running.Go(h.found.Close) // it waits for what has been asked; peers do not wait for that
-	}
-	h.feed.close()
 	h.mu.Lock()
 	live := h.live
+	if live != nil && h.found != nil { // the first Close: a later one may be waiting already
+		h.running.Go(h.found.Close) // it waits for what has been asked; peers do not wait for that
+	}
 	h.live = nil
 	h.mu.Unlock()
+	h.feed.close()
 	for p := range live {
 		p.drop(p2p.DiscQuitting, errClosing)
 	}
 	h.running.Wait()
+}
+
+func (h *Handler) closed() bool {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.live == nil
 }
 
 // spawn runs f in a goroutine that Close waits for. It reports whether the handler is still open.
