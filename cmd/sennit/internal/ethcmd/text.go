@@ -4,15 +4,13 @@ import (
 	"fmt"
 	"io"
 	"math/big"
-	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
 
+	"github.com/sennit-net/sennit/cmd/sennit/internal/plain"
 	"github.com/sennit-net/sennit/protocols/eth"
 )
 
@@ -27,14 +25,6 @@ func (t *table) line(name string, value any) {
 func (t *table) writeTo(w io.Writer) error {
 	_, err := io.WriteString(w, t.String())
 	return err
-}
-
-// quote returns text from a remote as it is, or quoted if a terminal could take it for something else.
-func quote(s string) string {
-	if !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		return strconv.QuoteToASCII(s)
-	}
-	return s
 }
 
 // when is a block's time and how long ago that is.
@@ -55,7 +45,7 @@ func WriteStates(w io.Writer, states []*eth.PeerState) error {
 			t.WriteByte('\n')
 		}
 		t.line("node id", s.ID)
-		t.line("client", quote(s.Client))
+		t.line("client", plain.Text(s.Client))
 		t.line("version", fmt.Sprint("eth/", s.Version))
 		t.line("network", s.Network)
 		t.line("genesis", s.Genesis)
@@ -103,7 +93,7 @@ func WriteBlock(w io.Writer, b *eth.Block) error {
 		t.line("difficulty", h.Difficulty)
 	}
 	if len(h.Extra) > 0 {
-		t.line("extra", quote(string(h.Extra)))
+		t.line("extra", plain.Text(string(h.Extra)))
 	}
 	if b.Size == 0 {
 		t.line("body", "the node does not have it")
@@ -174,9 +164,9 @@ func Line(r *eth.EventRecord) string {
 			what += fmt.Sprintf("  difficulty %v", (*big.Int)(r.TD))
 		}
 	case "joined", "present":
-		what = fmt.Sprintf("eth/%d  %s", r.Version, quote(r.Client))
+		what = fmt.Sprintf("eth/%d  %s", r.Version, plain.Text(r.Client))
 	case "left":
-		what = quote(r.Error)
+		what = plain.Text(r.Error)
 	}
 	return fmt.Sprintf("%s  %x  %-11s  %s", r.At.Local().Format("15:04:05.000"), r.Peer[:4], r.Event, what)
 }

@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/ethereum/go-ethereum/p2p/enode"
 
 	"github.com/sennit-net/sennit/cmd/sennit/internal/caps"
+	"github.com/sennit-net/sennit/cmd/sennit/internal/plain"
 	"github.com/sennit-net/sennit/p2p"
 )
 
@@ -85,7 +85,7 @@ func (r *Report) WriteText(w io.Writer) error {
 	line("remote", r.RemoteAddr)
 	answered := r.P2PVersion != 0
 	if answered {
-		line("client", quote(r.Client))
+		line("client", plain.Text(r.Client))
 		line("p2p version", r.version())
 		line("framing", r.Framing)
 		line("offers", orNone(r.Caps))
@@ -129,20 +129,9 @@ func orNone(list []string) string {
 	}
 	quoted := make([]string, len(list))
 	for i, s := range list {
-		quoted[i] = quote(s)
+		quoted[i] = plain.Text(s)
 	}
 	return strings.Join(quoted, " ")
-}
-
-// quote returns s as it is if it is plain ASCII, and with escapes otherwise: what a remote wrote must not reach a
-// terminal as it is.
-func quote(s string) string {
-	for _, c := range []byte(s) {
-		if c < ' ' || c > '~' {
-			return strconv.QuoteToASCII(s)
-		}
-	}
-	return s
 }
 
 func seconds(s float64) string {
