@@ -123,6 +123,43 @@ func TestOnlyKnownNetworksAreLookedFor(t *testing.T) {
 	}
 }
 
+func TestAllNamedNodesAreWatched(t *testing.T) {
+	chain, err := eth.Network("sepolia")
+	if err != nil {
+		t.Fatal(err)
+	}
+	missing := make(map[enode.ID]bool)
+	var nodes []*enode.Node
+	for range 5 {
+		h, err := eth.New(eth.Config{Backend: eth.NewObserver(chain), Logger: log.NewLogger(log.DiscardHandler())})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(h.Close)
+		n := serve(t, h.Protocols()...).Self()
+		nodes, missing[n.ID()] = append(nodes, n), true
+	}
+	node, err := Listen(dialConfig(t), nodes, func(id enode.ID, why error) { t.Errorf("no link to %v: %v", id, why) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer node.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	err = node.Watch(ctx, func(r *eth.EventRecord) error {
+		if r.Event == "joined" {
+			delete(missing, r.Peer)
+		}
+		if len(missing) == 0 {
+			return io.EOF
+		}
+		return nil
+	})
+	if err != io.EOF {
+		t.Errorf("%v; %d of %d nodes have not joined", err, len(missing), len(nodes))
+	}
+}
+
 func TestOfEachNamedNodeTheFirstRefusalIsTold(t *testing.T) {
 	a, b, other := serve(t).Self(), serve(t).Self(), serve(t).Self()
 	told := make(chan string, 9)

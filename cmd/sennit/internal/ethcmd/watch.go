@@ -20,7 +20,7 @@ const maxWatched = 25
 // others that discovery finds. It does not wait for any link. unreached is told, once for each of the named, that there is no
 // link to it yet and why; that does not happen after Close.
 func Listen(c DialConfig, targets []*enode.Node, unreached func(id enode.ID, why error)) (Node, error) {
-	server := p2p.Config{MaxPeers: len(targets), NoDiscovery: true, StaticNodes: targets}
+	server := p2p.Config{MaxPeers: len(targets), DialRatio: 1, NoDiscovery: true, StaticNodes: targets}
 	cfg := eth.Config{AnyChain: true}
 	if c.Network != "" {
 		chain, err := eth.Network(c.Network)
