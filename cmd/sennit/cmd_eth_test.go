@@ -11,6 +11,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
@@ -385,7 +387,7 @@ func TestEthCommandsRefuseWhatCannotBeMeant(t *testing.T) {
 	}
 }
 
-// told is a node that says what it is given.
+// told is a node that says what it is given, one each 400 ms.
 type told struct {
 	ethcmd.Node
 	records []*eth.EventRecord
@@ -396,6 +398,7 @@ func (n told) Watch(_ context.Context, got func(*eth.EventRecord) error) error {
 		if err := got(r); err != nil {
 			return err
 		}
+		time.Sleep(400 * time.Millisecond) // of the bubble
 	}
 	return io.EOF
 }
@@ -403,23 +406,29 @@ func (n told) Watch(_ context.Context, got func(*eth.EventRecord) error) error {
 func TestEthWatchSaysHowMuchItHasLost(t *testing.T) {
 	hash := common.Hash{7}
 	node := told{records: []*eth.EventRecord{
-		{Event: "lost", Lost: 3}, {Event: "transaction", Hash: &hash}, {Event: "lost", Lost: 4}, {Event: "lost", Lost: 5},
+		{Event: "lost", Lost: 3}, {Event: "lost", Lost: 4}, {Event: "lost", Lost: 5},
+		{Event: "transaction", Hash: &hash}, // which is not wanted, but by then a second has passed
+		{Event: "lost", Lost: 1}, {Event: "lost", Lost: 1},
 	}}
 	for asJSON, want := range map[bool][2]string{
-		false: {"", "lost events: 3; more is heard than the output takes\nlost events: 9; more is heard than the output takes\n"},
+		false: {"", strings.Join([]string{"lost events: 3", "lost events: 9", "lost events: 2", ""}, "; more is heard than the output takes\n")},
 		true: {`{"event":"lost","at":"0001-01-01T00:00:00Z","lost":3}
 {"event":"lost","at":"0001-01-01T00:00:00Z","lost":4}
 {"event":"lost","at":"0001-01-01T00:00:00Z","lost":5}
+{"event":"lost","at":"0001-01-01T00:00:00Z","lost":1}
+{"event":"lost","at":"0001-01-01T00:00:00Z","lost":1}
 `, ""},
 	} {
-		var stdout, stderr bytes.Buffer
-		cmd := newEthWatch()
-		cmd.SetOut(&stdout)
-		cmd.SetErr(&stderr)
-		cmd.SetContext(t.Context())
-		err := watchEth(cmd, node, asJSON, func(r *eth.EventRecord) bool { return r.Event == "lost" })
-		if got := [2]string{stdout.String(), stderr.String()}; err != io.EOF || got != want {
-			t.Errorf("JSON %v: %v, %q, want %q", asJSON, err, got, want)
-		}
+		synctest.Test(t, func(t *testing.T) {
+			var stdout, stderr bytes.Buffer
+			cmd := newEthWatch()
+			cmd.SetOut(&stdout)
+			cmd.SetErr(&stderr)
+			cmd.SetContext(t.Context())
+			err := watchEth(cmd, node, asJSON, func(r *eth.EventRecord) bool { return r.Event == "lost" })
+			if got := [2]string{stdout.String(), stderr.String()}; err != io.EOF || got != want {
+				t.Errorf("JSON %v: %v, %q, want %q", asJSON, err, got, want)
+			}
+		})
 	}
 }

@@ -125,14 +125,15 @@ func watchEth(cmd *cobra.Command, node ethcmd.Node, asJSON bool, wanted func(*et
 	enc.SetEscapeHTML(false)
 	losses := ethcmd.Losses{Out: cmd.ErrOrStderr()}
 	err := node.Watch(cmd.Context(), func(r *eth.EventRecord) error {
+		if !asJSON {
+			losses.Add(r.Lost, time.Now()) // also of 0: what was lost before may be due
+		}
 		switch {
 		case !wanted(r):
 			return nil
 		case asJSON:
 			return enc.Encode(r)
-		}
-		losses.Add(r.Lost, time.Now())
-		if r.Event == "lost" {
+		case r.Event == "lost":
 			return nil
 		}
 		_, err := fmt.Fprintln(out, ethcmd.Line(r))
