@@ -40,10 +40,10 @@ func (h *Handler) Attach(server *p2p.Server) {
 	}
 	if v4 := server.DiscoveryV4(); v4 != nil {
 		it := askAll(v4.RandomNodes(), h.recordFrom(v4))
-		h.found.AddSource(enode.WithSourceName("discv4", enode.Filter(it, h.dialable)))
+		h.found.AddSource(enode.WithSourceName("discv4", h.filter(it)))
 	}
 	if v5 := server.DiscoveryV5(); v5 != nil {
-		h.found.AddSource(enode.WithSourceName("discv5", enode.Filter(v5.RandomNodes(), h.dialable)))
+		h.found.AddSource(enode.WithSourceName("discv5", h.filter(v5.RandomNodes())))
 	}
 }
 
@@ -113,6 +113,34 @@ func (h *Handler) dialable(node *enode.Node) bool {
 	}
 	return false
 }
+
+// filter has an iterator yield only nodes that may be dialed.
+func (h *Handler) filter(it enode.Iterator) enode.Iterator {
+	return &dialableIterator{Iterator: it, dialable: h.dialable}
+}
+
+// dialableIterator yields nodes that may be dialed. It keeps the node: when an iterator is closed between Next and Node it may have
+// none any more, which go-ethereum's Filter does not expect. One goroutine reads from it; another may close it.
+type dialableIterator struct {
+	enode.Iterator
+	dialable func(*enode.Node) bool
+
+	node *enode.Node // owned by who reads
+}
+
+// Next goes on to the next node that may be dialed.
+func (it *dialableIterator) Next() bool {
+	for it.Iterator.Next() {
+		if it.node = it.Iterator.Node(); it.node != nil && it.dialable(it.node) {
+			return true
+		}
+	}
+	it.node = nil
+	return false
+}
+
+// Node is the node.
+func (it *dialableIterator) Node() *enode.Node { return it.node }
 
 // enrEntry is the entry "eth" of a node record: [[hash, next], ...].
 type enrEntry struct {

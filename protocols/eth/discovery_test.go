@@ -242,6 +242,28 @@ func TestCandidatesAreClosedThoughTheHandlerIsNeverAttached(t *testing.T) {
 	}
 }
 
+// forgetful yields nodes of which it has forgotten some by the time they are asked for, as if it had been closed in between.
+type forgetful struct {
+	enode.Iterator
+	asked int
+}
+
+func (it *forgetful) Node() *enode.Node {
+	if it.asked++; it.asked == 2 {
+		return it.Iterator.Node()
+	}
+	return nil
+}
+
+func TestACandidateThatIsGoneWhenItIsAskedForIsPassedOver(t *testing.T) {
+	all := []*enode.Node{record(t, ForkID{}), record(t, ForkID{}), record(t, ForkID{})}
+	h := newHandler(t, Config{Backend: newMemChain(t, 1), DialUnknown: true, DialCandidates: &forgetful{Iterator: enode.IterNodes(all)}})
+	defer h.Close()
+	if got := candidates(h); !slices.Equal(got, []enode.ID{all[1].ID()}) {
+		t.Errorf("%v are dialed, want %v", got, all[1].ID())
+	}
+}
+
 func TestAHandlerMayBeClosedTwiceAtATime(t *testing.T) {
 	chain := newMemChain(t, 1)
 	for range 100 {

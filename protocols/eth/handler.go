@@ -118,7 +118,7 @@ func New(cfg Config) (*Handler, error) {
 	if cfg.Discover {
 		h.found = enode.NewFairMix(sourceTurn)
 		if it := cfg.DialCandidates; it != nil {
-			h.found.AddSource(enode.Filter(it, h.dialable))
+			h.found.AddSource(h.filter(it))
 		}
 	}
 	return h, nil
@@ -145,7 +145,7 @@ func (h *Handler) Protocols() []p2p.Protocol {
 	case h.found != nil:
 		list[0].DialCandidates = h.found // Attach adds what discovery finds
 	case h.cfg.DialCandidates != nil:
-		list[0].DialCandidates = enode.Filter(h.cfg.DialCandidates, h.dialable)
+		list[0].DialCandidates = h.filter(h.cfg.DialCandidates)
 	}
 	return list
 }
