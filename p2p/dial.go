@@ -217,8 +217,12 @@ func (d *dialScheduler) setTimer() {
 // readNodes moves candidates from the iterator, whose Next blocks, to run.
 func (d *dialScheduler) readNodes() {
 	for d.it.Next() {
+		n := d.it.Node()
+		if n == nil {
+			continue // the iterator was closed meanwhile
+		}
 		select {
-		case d.nodes <- d.it.Node():
+		case d.nodes <- n:
 		case <-d.ctx.Done():
 			return
 		}
