@@ -1,7 +1,6 @@
 package p2p
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"regexp"
@@ -19,6 +18,7 @@ var typeWords = map[string]string{
 	"bool": "true or false", "int": "a whole number", "int64": "a whole number", "uint64": "a whole number",
 	"float64": "a number", "string": "a string", "[]string": "a list of strings", "uint": "a whole number", "[]uint": "a list of whole numbers",
 	"[]p2p.NodeSpec": "a list of nodes, each a string", "p2p.NetworkSpecs": "a list of networks, each a string",
+	"p2p.NodeSpec": "a node, a string", "p2p.NetworkSpec": "a network, a string", "p2p.NATSpec": "a NAT setting, a string",
 }
 
 // explainWrongType puts the decoder's words for a value of the wrong type into plain ones, and leaves others as they are.
@@ -34,24 +34,6 @@ func explainWrongType(text string) string {
 	return fmt.Sprintf("the value is of type %s, want %s", m[1], want)
 }
 
-// explainIn is [ExplainTOMLError] for an error of decoding the document, and says the line of those that have none. The
-// decoder does not tell where it gave an UnmarshalText what is no string, such as a number in a list of nodes: that ends on
-// the last of the lines that it takes to get such an error.
-func explainIn(document []byte, err error) error {
-	if err == nil || isPlaced(err) {
-		return ExplainTOMLError(err)
-	}
-	end, n := 0, 0
-	for line := range bytes.Lines(document) {
-		end += len(line)
-		n++
-		if err := toml.Unmarshal(document[:end], new(ConfigTOML)); err != nil && !isPlaced(err) {
-			return fmt.Errorf("line %d: %w", n, err)
-		}
-	}
-	return err
-}
-
 // isPlaced tells whether an error of the decoder says where it is.
 func isPlaced(err error) bool {
 	_, wrong := errors.AsType[*toml.DecodeError](err)
@@ -60,7 +42,8 @@ func isPlaced(err error) bool {
 }
 
 // ExplainTOMLError makes an error of github.com/pelletier/go-toml/v2, which keeps such things apart, say where it is and
-// what was wrong: line and key, of unknown keys all at once. It returns other errors, and nil, as they are.
+// what was wrong: line and key, of unknown keys all at once. It returns other errors, and nil, as they are; see
+// [ExplainTOMLErrorIn] for those.
 func ExplainTOMLError(err error) error {
 	var (
 		missing *toml.StrictMissingError

@@ -3,6 +3,7 @@ package p2p
 import (
 	"crypto/ecdsa"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"reflect"
@@ -244,24 +245,27 @@ func TestNATWithoutATextFormIsNotWritten(t *testing.T) {
 
 func TestDecodeConfigErrorsNameLineAndKey(t *testing.T) {
 	for document, want := range map[string][]string{
-		"MaxPeers = 1\n\nMaxPears = 3\nListenAdr = \":0\"": {"line 3: unknown key MaxPears", "line 4: unknown key ListenAdr"},
-		"[Node]\nMaxPeers = 1":                             {"line 1: unknown key Node"},
-		"NoDial = true\nMaxPeers = \"many\"":               {"line 2: MaxPeers: the value is of type string, want a whole number"},
-		"\n\nStaticNodes = [\"enode://12@127.0.0.1:1\"]":   {"line 3: StaticNodes", `"enode://12@127.0.0.1:1"`, "its key has 2 hex digits, want 128"},
-		"StaticNodes = \"" + nodeURL1 + "\"":               {"line 1: StaticNodes", "of type string, want a list of nodes"},
-		"StaticNodes = [\n\"" + nodeURL1 + "\",\n\"x\"]":   {"line 3: StaticNodes", `node "x": want an enode URL`},
-		"TrustedNodes = {}":                                {"line 1: TrustedNodes", "inline table"},
-		"MaxPeers = 1\nStaticNodes = [7]\nNAT = \"any\"":   {"line 2: node \"7\"", "want an enode URL"},
-		"NAT = \"bogus\"":                                  {"line 1: NAT", `"bogus"`, "upnp"},
-		"NAT = \"extip:999\"":                              {"line 1: NAT", `"extip:999"`, "extip:IP"},
-		"MaxPeers = 1\nNetRestrict = [\"10.0.0.0/99\"]":    {"line 2: NetRestrict", `"10.0.0.0/99"`, "from 0 to 32"},
-		"NetRestrict = [\"10.0.0.1\"]":                     {"line 1: NetRestrict", "10.0.0.1/32"},
-		"NetRestrict = [\"fe80::1%eth0/64\"]":              {"line 1: NetRestrict", "zone"},
-		"NetRestrict = [\"ten/8\"]":                        {"line 1: NetRestrict", `"ten" is not an IP address`},
-		"NetRestrict = \"10.0.0.0/8\"":                     {"line 1: NetRestrict", "a list of networks"},
-		"MaxPeers = 1\nMaxPeers = 2":                       {"line 2", "MaxPeers"},
-		"MaxPeers = \n":                                    {"line 1"},
-		"MaxPeers = 99999999999999999999":                  {"line 1"},
+		"MaxPeers = 1\n\nMaxPears = 3\nListenAdr = \":0\"":    {"line 3: unknown key MaxPears", "line 4: unknown key ListenAdr"},
+		"[Node]\nMaxPeers = 1":                                {"line 1: unknown key Node"},
+		"NoDial = true\nMaxPeers = \"many\"":                  {"line 2: MaxPeers: the value is of type string, want a whole number"},
+		"\n\nStaticNodes = [\"enode://12@127.0.0.1:1\"]":      {"line 3: StaticNodes", `"enode://12@127.0.0.1:1"`, "its key has 2 hex digits, want 128"},
+		"StaticNodes = \"" + nodeURL1 + "\"":                  {"line 1: StaticNodes", "of type string, want a list of nodes"},
+		"StaticNodes = [\n\"" + nodeURL1 + "\",\n\"x\"]":      {"line 3: StaticNodes", `node "x": want an enode URL`},
+		"TrustedNodes = {}":                                   {"line 1: TrustedNodes", "inline table"},
+		"MaxPeers = 1\nStaticNodes = [7]\nNAT = \"any\"":      {"line 2: StaticNodes: node \"7\"", "want an enode URL"},
+		"StaticNodes = [\n\"" + nodeURL1 + "\", # a\n7,\n]\n": {"line 3: StaticNodes: node \"7\""},
+		"NetRestrict = [\n] # none\n\n\nNAT = false":          {"line 5: NAT: NAT setting \"false\""},
+		"NAT = 1979-05-27 # a day\n":                          {"line 1: NAT: the value is of type local date, want a NAT setting, a string"},
+		"NAT = \"bogus\"":                                     {"line 1: NAT", `"bogus"`, "upnp"},
+		"NAT = \"extip:999\"":                                 {"line 1: NAT", `"extip:999"`, "extip:IP"},
+		"MaxPeers = 1\nNetRestrict = [\"10.0.0.0/99\"]":       {"line 2: NetRestrict", `"10.0.0.0/99"`, "from 0 to 32"},
+		"NetRestrict = [\"10.0.0.1\"]":                        {"line 1: NetRestrict", "10.0.0.1/32"},
+		"NetRestrict = [\"fe80::1%eth0/64\"]":                 {"line 1: NetRestrict", "zone"},
+		"NetRestrict = [\"ten/8\"]":                           {"line 1: NetRestrict", `"ten" is not an IP address`},
+		"NetRestrict = \"10.0.0.0/8\"":                        {"line 1: NetRestrict", "a list of networks"},
+		"MaxPeers = 1\nMaxPeers = 2":                          {"line 2", "MaxPeers"},
+		"MaxPeers = \n":                                       {"line 1"},
+		"MaxPeers = 99999999999999999999":                     {"line 1"},
 	} {
 		c := fullConfig()
 		err := DecodeConfig([]byte(document), &c)
@@ -278,6 +282,36 @@ func TestDecodeConfigErrorsNameLineAndKey(t *testing.T) {
 		if d := diffConfigs(fullConfig(), c); d != "" {
 			t.Errorf("%q changed the config in spite of %v:\n%s", document, err, d)
 		}
+	}
+}
+
+func TestAnErrorInALongListIsFoundWithFewDecodings(t *testing.T) {
+	const nodes = 1000
+	document := []byte("MaxPeers = 1\nStaticNodes = [\n" + strings.Repeat("\""+nodeURL1+"\",\n", nodes) + "true,\n]\n" + strings.Repeat("# more\n", nodes))
+	decodings := 0
+	decode := func(document []byte) error { decodings++; return decodeScratch(document) }
+	err := ExplainTOMLErrorIn(document, decode(document), decode)
+	if want := fmt.Sprintf("line %d: StaticNodes: node \"true\"", nodes+3); err == nil || !strings.HasPrefix(err.Error(), want) || decodings > 4 {
+		t.Errorf("%v after %d decodings, want %s", err, decodings, want)
+	}
+}
+
+func TestTheErrorInAnInlineTableNamesAKeyOnlyIfThereIsOne(t *testing.T) {
+	type file struct{ P2P ConfigTOML }
+	decode := func(document []byte) error { return toml.Unmarshal(document, new(file)) }
+	for document, want := range map[string]string{
+		"p2p = { StaticNodes = [1] }":                    `line 1: p2p.StaticNodes: node "1"`,
+		"\np2p = { MaxPeers = 1, StaticNodes = [1] }\n":  `line 2: node "1"`,
+		"[p2p]\nMaxPeers = 1\n'StaticNodes' = [ 1 ]\nx=": `line 3: p2p.StaticNodes: node "1"`,
+		"a.b = 1\np2p.NAT = 1.5":                         `line 2: p2p.NAT: NAT setting "1.5"`,
+	} {
+		if err := ExplainTOMLErrorIn([]byte(document), decode([]byte(document)), decode); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%q: %v, want %s", document, err, want)
+		}
+	}
+	other := errors.New("gone")
+	if err := ExplainTOMLErrorIn([]byte("MaxPeers = 1"), other, decode); err != other {
+		t.Errorf("an error that decoding does not give became %v", err)
 	}
 }
 

@@ -118,7 +118,7 @@ func (c *Config) UnmarshalTOML(unmarshal func(interface{}) error) error {
 func DecodeConfig(document []byte, c *Config) error {
 	return c.decode(func(v any) error {
 		dec := toml.NewDecoder(bytes.NewReader(document)).DisallowUnknownFields()
-		return explainIn(document, dec.Decode(v))
+		return ExplainTOMLErrorIn(document, dec.Decode(v), decodeScratch)
 	})
 }
 

@@ -54,37 +54,10 @@ func (c *Config) decode(text []byte) error {
 
 // explain says where an error of decode comes from, and what was wrong.
 func explain(text []byte, keys map[string]place, err error) error {
-	if wrong, ok := errors.AsType[*toml.DecodeError](err); ok {
-		if name := strings.ToLower(strings.Join(wrong.Key(), ".")); slices.Contains(sectionNames, name) {
+	if e, ok := errors.AsType[*toml.DecodeError](err); ok {
+		if name := strings.ToLower(strings.Join(e.Key(), ".")); slices.Contains(sectionNames, name) {
 			return fmt.Errorf("line %d: %s is a section, want [%s] on a line of its own, once, and its keys below", keys[name].line, name, name)
 		}
-		return p2p.ExplainTOMLError(err)
 	}
-	if !isPlaced(err) {
-		return findLine(text, keys, err)
-	}
-	return p2p.ExplainTOMLError(err)
-}
-
-// isPlaced tells whether an error of the decoder says where it is.
-func isPlaced(err error) bool {
-	_, wrong := errors.AsType[*toml.DecodeError](err)
-	_, missing := errors.AsType[*toml.StrictMissingError](err)
-	return wrong || missing
-}
-
-// findLine puts key and line in front of an error of decode that does not say them, as that of a number where the text of a
-// node is wanted: it is about the value on the last of the lines that it takes to get the error.
-func findLine(text []byte, keys map[string]place, err error) error {
-	end, n := 0, 0
-	for line := range bytes.Lines(text) {
-		end += len(line)
-		n++
-		var scratch Config
-		if got := scratch.decode(text[:end]); got != nil && !isPlaced(got) {
-			at := lastKey(keys, n)
-			return fmt.Errorf("line %d: %s: %w", at.line, at.name, got)
-		}
-	}
-	return err
+	return p2p.ExplainTOMLErrorIn(text, err, func(beginning []byte) error { return new(Config).decode(beginning) })
 }

@@ -116,13 +116,3 @@ func noteKey(parser *unstable.Parser, keys map[string]place, section string, e *
 	keys[strings.ToLower(at.name)] = at
 	return at.name
 }
-
-// lastKey returns the last key that begins on a line, or before it.
-func lastKey(keys map[string]place, line int) (last place) {
-	for _, at := range keys {
-		if at.line <= line && (at.line > last.line || at.line == last.line && len(at.name) > len(last.name)) {
-			last = at
-		}
-	}
-	return last
-}
