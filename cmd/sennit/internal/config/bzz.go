@@ -60,19 +60,21 @@ func (c *Bzz) overrides(from *Bzz) []override {
 // minBzzCapacity is the least a store is of any use with, in bytes.
 const minBzzCapacity = 1 << 20
 
-// check returns a mistake, or nil.
-func (c *Bzz) check() error {
-	switch {
-	case dialects[c.Dialects] == 0:
-		return wrong("bzz.Dialects", "bzz-dialects", "is %q, want both, early or later", c.Dialects)
-	case c.NetworkID == 0:
-		return wrong("bzz.NetworkID", "bzz-network", "is 0, want another number")
-	case c.LaterNetworkID == 0:
-		return wrong("bzz.LaterNetworkID", "bzz-later-network", "is 0, want another number")
-	case c.Capacity < minBzzCapacity:
-		return wrong("bzz.Capacity", "bzz-capacity", "is %d, want at least %d bytes", c.Capacity, minBzzCapacity)
+// check returns the section's mistakes.
+func (c *Bzz) check() (list mistakes) {
+	if dialects[c.Dialects] == 0 {
+		list.add("bzz.Dialects", "bzz-dialects", "is %q, want both, early or later", c.Dialects)
 	}
-	return nil
+	if c.NetworkID == 0 {
+		list.add("bzz.NetworkID", "bzz-network", "is 0, want another number")
+	}
+	if c.LaterNetworkID == 0 {
+		list.add("bzz.LaterNetworkID", "bzz-later-network", "is 0, want another number")
+	}
+	if c.Capacity < minBzzCapacity {
+		list.add("bzz.Capacity", "bzz-capacity", "is %d, want at least %d bytes", c.Capacity, minBzzCapacity)
+	}
+	return list
 }
 
 // Settings returns what package bzz makes of the section; what it does not say is left at zero.

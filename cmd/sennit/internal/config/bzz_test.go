@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -16,7 +17,7 @@ func TestASwarmSectionThatMakesNoSenseIsRefused(t *testing.T) {
 		"Capacity is 1000":    func(c *Bzz) { c.Capacity = 1000 },
 	} {
 		c := withBzz(change)
-		if err := c.check(); err == nil || !strings.Contains(err.Error(), want) {
+		if err := errors.Join(c.check()...); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}
 	}

@@ -10,7 +10,7 @@ import (
 // Check returns an error that names every value which makes no sense for a node, wherever it came from: line and key of the
 // file, or the flag.
 func (c *Config) Check() error {
-	mistakes := []error{c.Node.check()}
+	list := c.Node.check()
 	for _, n := range []struct {
 		name, flag string
 		value      int64
@@ -21,26 +21,32 @@ func (c *Config) Check() error {
 		{"MemoryBudget", "", c.P2P.MemoryBudget},
 	} {
 		if n.value < 0 {
-			mistakes = append(mistakes, wrong("p2p."+n.name, n.flag, "is %d, want 0 or more", n.value))
+			list.add("p2p."+n.name, n.flag, "is %d, want 0 or more", n.value)
 		}
 	}
 	for _, a := range []struct{ name, flag, addr string }{{"ListenAddr", "listen", c.P2P.ListenAddr}, {"DiscAddr", "", c.P2P.DiscAddr}} {
 		if err := checkAddr(a.addr); err != nil {
-			mistakes = append(mistakes, wrong("p2p."+a.name, a.flag, "has %w", err))
+			list.add("p2p."+a.name, a.flag, "has %w", err)
 		}
 	}
-	return c.from.place(append(mistakes, c.Eth.check(), c.Shh.check(), c.Bzz.check(), c.RPC.check())...)
+	return c.from.place(slices.Concat(list, c.Eth.check(), c.Shh.check(), c.Bzz.check(), c.RPC.check()))
 }
 
-// check returns a mistake, or nil.
-func (n *Node) check() error {
-	switch {
-	case !slices.Contains(LogLevels, n.LogLevel):
-		return wrong("node.LogLevel", "log-level", "is %q, want one of %s", n.LogLevel, strings.Join(LogLevels, ", "))
-	case !slices.Contains(LogFormats, n.LogFormat):
-		return wrong("node.LogFormat", "log-format", "is %q, want one of %s", n.LogFormat, strings.Join(LogFormats, ", "))
+// maxName is how long a client name may be, in bytes: half of what a Hello may have, which protocols share.
+const maxName = 1024
+
+// check returns the section's mistakes.
+func (n *Node) check() (list mistakes) {
+	if len(n.Name) > maxName {
+		list.add("node.Name", "name", "is %d bytes long, want at most %d", len(n.Name), maxName)
 	}
-	return nil
+	if !slices.Contains(LogLevels, n.LogLevel) {
+		list.add("node.LogLevel", "log-level", "is %q, want one of %s", n.LogLevel, strings.Join(LogLevels, ", "))
+	}
+	if !slices.Contains(LogFormats, n.LogFormat) {
+		list.add("node.LogFormat", "log-format", "is %q, want one of %s", n.LogFormat, strings.Join(LogFormats, ", "))
+	}
+	return list
 }
 
 // checkAddr returns an error for an address that cannot be listened on, whatever the machine. A host name in it is not

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/sennit-net/sennit/cmd/sennit/internal/nodekey"
+	"github.com/sennit-net/sennit/protocols/shh"
 )
 
 const (
@@ -337,17 +338,23 @@ func TestAWhisperSectionThatMakesNoSenseIsRefused(t *testing.T) {
 	for want, change := range map[string]func(*Shh){
 		"shh.MinPoW is -1":    func(c *Shh) { c.MinPoW = -1 },
 		`Accept is "2.0"`:     func(c *Shh) { c.Accept = "2.0" },
-		"largest message":     func(c *Shh) { c.MaxMessageSize = 1 << 30 },
-		"pool of 100 bytes":   func(c *Shh) { c.PoolBytes = 100 },
+		"MaxMessageSize is 1": func(c *Shh) { c.MaxMessageSize = 1 << 30 },
+		"PoolBytes is 100 by": func(c *Shh) { c.PoolBytes = 100 },
 		"MaxMessageSize is -": func(c *Shh) { c.MaxMessageSize = -1 },
 	} {
 		c := withShh(change)
-		if err := c.check(); err == nil || !strings.Contains(err.Error(), want) {
+		if err := errors.Join(c.check()...); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}
 	}
+	for size, wrong := range map[int]bool{minShhMessage - 1: true, minShhMessage: false, shh.MaxMessageSizeLimit: false, shh.MaxMessageSizeLimit + 1: true} {
+		c := withShh(func(c *Shh) { c.MaxMessageSize = size })
+		if list := c.check(); (len(list) > 0) != wrong {
+			t.Errorf("messages of %d bytes: %v", size, list)
+		}
+	}
 	c := withShh(func(c *Shh) { c.MinPoW = 0 })
-	if s, err := c.Settings(); err != nil || s.MinWork >= 0 {
-		t.Errorf("MinPoW 0 becomes %v, %v", s.MinWork, err)
+	if s := c.Settings(); s.MinWork >= 0 || s.Accept != shh.BothRules {
+		t.Errorf("MinPoW 0 becomes %v, Accept %q rules %v", s.MinWork, c.Accept, s.Accept)
 	}
 }

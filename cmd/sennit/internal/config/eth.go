@@ -1,8 +1,6 @@
 package config
 
 import (
-	"fmt"
-	"os"
 	"slices"
 	"strings"
 
@@ -59,69 +57,37 @@ func (c *Eth) ServesChain() bool {
 	return c.Backend == EthChain || c.Backend == "" && len(c.Chain) > 0
 }
 
-// CheckFiles returns an error that names every file which the configuration names and that cannot be opened, and where it does so.
-func (c *Config) CheckFiles() error {
-	if !c.Eth.Enabled {
-		return nil
+// check returns the section's mistakes. With a backend that is not known it does not say what that would need.
+func (c *Eth) check() (list mistakes) {
+	known := slices.Contains([]string{"", EthObserver, EthChain}, c.Backend)
+	if !known {
+		list.add("eth.Backend", "", "is %q, want %s or %s", c.Backend, EthObserver, EthChain)
 	}
-	var mistakes []error
-	for _, s := range []struct {
-		key, flag string
-		files     []string
-	}{
-		{"eth.Genesis", "eth-genesis", []string{c.Eth.Genesis}},
-		{"eth.Chain", "eth-chain", c.Eth.Chain},
-		{"eth.Receipts", "eth-receipts", []string{c.Eth.Receipts}},
-	} {
-		for _, file := range s.files {
-			if err := checkFile(file); err != nil {
-				mistakes = append(mistakes, wrong(s.key, s.flag, "names a file that cannot be read: %w", err))
-			}
-		}
+	if c.Genesis == "" && !slices.Contains(eth.Networks(), c.Network) {
+		list.add("eth.Network", "eth-network", "is %q, want one of %s, or Genesis (--eth-genesis)", c.Network, strings.Join(eth.Networks(), ", "))
 	}
-	return c.from.place(mistakes...)
-}
-
-// checkFile returns an error if there is no such file to be read; a name that is empty is fine.
-func checkFile(file string) error {
-	if file == "" {
-		return nil
-	}
-	f, err := os.Open(file)
-	if err != nil {
-		return err
-	}
-	defer f.Close() // it was only looked for
-	if info, err := f.Stat(); err == nil && info.IsDir() {
-		return fmt.Errorf("%s is a directory", file)
-	}
-	return nil
-}
-
-// check returns a mistake, or nil.
-func (c *Eth) check() error {
 	switch {
-	case !slices.Contains([]string{"", EthObserver, EthChain}, c.Backend):
-		return wrong("eth.Backend", "", "is %q, want %s or %s", c.Backend, EthObserver, EthChain)
-	case c.Genesis == "" && !slices.Contains(eth.Networks(), c.Network):
-		return wrong("eth.Network", "eth-network", "is %q, want one of %s, or Genesis (--eth-genesis)", c.Network, strings.Join(eth.Networks(), ", "))
+	case !known:
 	case c.ServesChain() && c.Genesis == "":
 		key, flag := "eth.Chain", "eth-chain"
 		if len(c.Chain) == 0 {
 			key, flag = "eth.Backend", ""
 		}
-		return wrong(key, flag, "needs Genesis, the genesis.json of the chain (--eth-genesis)")
+		list.add(key, flag, "needs Genesis, the genesis.json of the chain (--eth-genesis)")
 	case !c.ServesChain() && len(c.Chain) > 0:
-		return wrong("eth.Chain", "eth-chain", "is for Backend %q, which is %q", EthChain, c.Backend)
-	case !c.ServesChain() && c.Receipts != "":
-		return wrong("eth.Receipts", "eth-receipts", "needs Chain, the files of its blocks (--eth-chain)")
-	case !c.ServesChain() && c.Relay:
-		return wrong("eth.Relay", "eth-relay", "needs Chain (--eth-chain): without a chain there is nobody to ask for the transactions")
+		list.add("eth.Chain", "eth-chain", "is for Backend %q, which is %q", EthChain, c.Backend)
+	case !c.ServesChain():
+		if c.Receipts != "" {
+			list.add("eth.Receipts", "eth-receipts", "needs Chain, the files of its blocks (--eth-chain)")
+		}
+		if c.Relay {
+			list.add("eth.Relay", "eth-relay", "needs Chain (--eth-chain): without a chain there is nobody to ask for the transactions")
+		}
 	}
 	for _, v := range c.Versions {
 		if eth.Length(v) == 0 {
-			return wrong("eth.Versions", "", "has %d, want some of %v", v, eth.Versions())
+			list.add("eth.Versions", "", "has %d, want some of %v", v, eth.Versions())
 		}
 	}
-	return nil
+	return list
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"strings"
 	"testing"
 )
@@ -32,7 +33,7 @@ func TestTheEthSectionIsRefusedWhereItMakesNoSense(t *testing.T) {
 		{"an observer that relays", ethWith(func(c *Eth) { c.Relay = true }), "Relay needs Chain"},
 		{"a version that is none", ethWith(func(c *Eth) { c.Versions = []uint{69, 66} }), "Versions has 66"},
 	} {
-		err := tt.c.check()
+		err := errors.Join(tt.c.check()...)
 		if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
 			t.Errorf("%s: %v, want %q", tt.name, err, tt.want)
 		}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net/netip"
 	"net/url"
 	"path/filepath"
 	"runtime"
@@ -48,43 +49,64 @@ func (c *RPC) overrides(from *RPC) []override {
 // namespaces are the namespaces that a node can have.
 var namespaces = []string{"admin", "bzz", "eth", "net", "shh"}
 
-// check returns a mistake, or nil.
-func (c *RPC) check() error {
+// check returns the section's mistakes.
+func (c *RPC) check() (list mistakes) {
 	for _, name := range c.HTTPNamespaces {
 		if !slices.Contains(namespaces, name) {
-			return wrong("rpc.HTTPNamespaces", "http-namespaces", "has %q, want some of %s", name, strings.Join(namespaces, ", "))
+			list.add("rpc.HTTPNamespaces", "http-namespaces", "has %q, want some of %s", name, strings.Join(namespaces, ", "))
 		}
 	}
 	for _, host := range c.HTTPHosts {
-		if host == "" || strings.ContainsAny(host, ":/*") {
-			return wrong("rpc.HTTPHosts", "", "has %q, want names without port, such as node.example", host)
+		if !isHost(host) {
+			list.add("rpc.HTTPHosts", "", "has %q, want names without port, such as node.example, or addresses, such as 192.0.2.1 and 2001:db8::1", host)
 		}
 	}
 	for _, origin := range c.HTTPOrigins {
 		if !isOrigin(origin) {
-			return wrong("rpc.HTTPOrigins", "", "has %q, want what browsers say: http://HOST:PORT or https://HOST, with nothing behind", origin)
+			list.add("rpc.HTTPOrigins", "", "has %q, want what browsers say: http://HOST:PORT, or https://HOST if the port is the usual one, with nothing behind, or null", origin)
 		}
 	}
-	switch {
-	case c.HTTP == "":
-		return nil
-	case len(c.HTTPNamespaces) == 0:
-		return wrong("rpc.HTTPNamespaces", "http-namespaces", "is empty: there is nothing to serve over HTTP")
+	if c.HTTP == "" {
+		return list
+	}
+	if len(c.HTTPNamespaces) == 0 {
+		list.add("rpc.HTTPNamespaces", "http-namespaces", "is empty: there is nothing to serve over HTTP")
 	}
 	err := admin.CheckHTTPAddr(c.HTTP)
 	if err == nil {
 		err = checkAddr(c.HTTP)
 	}
 	if err != nil {
-		return wrong("rpc.HTTP", "http", "has %w", err)
+		list.add("rpc.HTTP", "http", "has %w", err)
 	}
-	return nil
+	return list
 }
+
+// isHost tells whether a browser may ask for that, a name or an address, apart from the case of letters.
+func isHost(text string) bool {
+	if addr, err := netip.ParseAddr(text); err == nil {
+		return addr.Zone() == "" && addr.String() == strings.ToLower(text)
+	}
+	return text != "" && strings.Trim(strings.ToLower(text), "abcdefghijklmnopqrstuvwxyz0123456789-._") == ""
+}
+
+// usualPorts are those that a browser leaves out.
+var usualPorts = map[string]string{"http": "80", "https": "443"}
 
 // isOrigin tells whether a browser may send that as an Origin, which is compared as a whole.
 func isOrigin(text string) bool {
+	if text == "null" { // of pages from files and in sandboxes
+		return true
+	}
 	u, err := url.Parse(text)
-	return err == nil && u.Scheme != "" && u.Host != "" && !strings.Contains(u.Host, "*") && text == u.Scheme+"://"+u.Host && text == strings.ToLower(text)
+	if err != nil || text != u.Scheme+"://"+u.Host || text != strings.ToLower(text) {
+		return false
+	}
+	port := u.Port()
+	if port == "" && strings.HasSuffix(u.Host, ":") || port != "" && port == usualPorts[u.Scheme] {
+		return false
+	}
+	return u.Scheme != "" && isHost(u.Hostname())
 }
 
 // IPCPath returns where the JSON-RPC socket of a node with this configuration is; empty if it has none.

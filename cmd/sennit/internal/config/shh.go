@@ -1,10 +1,7 @@
 package config
 
 import (
-	"fmt"
 	"math"
-	"slices"
-	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -21,11 +18,11 @@ type Shh struct {
 	Light          bool    // relay nothing but what is posted here
 }
 
-// ShhAccept are the values that [Shh.Accept] may have.
-var ShhAccept = []string{"both", "1.8", "1.9"}
+// shhRules are the values of Shh.Accept.
+var shhRules = map[string]shh.Rules{"both": shh.BothRules, "1.8": shh.Rule18, "1.9": shh.Rule19}
 
 func defaultShh() Shh {
-	return Shh{MinPoW: shh.DefaultMinWork, Accept: ShhAccept[0], MaxMessageSize: shh.DefaultMaxMessageSize, PoolBytes: shh.DefaultPoolBytes}
+	return Shh{MinPoW: shh.DefaultMinWork, Accept: "both", MaxMessageSize: shh.DefaultMaxMessageSize, PoolBytes: shh.DefaultPoolBytes}
 }
 
 // register adds the section's flags to fs, to be stored in c.
@@ -44,42 +41,31 @@ func (c *Shh) overrides(from *Shh) []override {
 	}
 }
 
-// check returns a mistake, or nil.
-func (c *Shh) check() error {
-	switch {
-	case !(c.MinPoW >= 0) || math.IsInf(c.MinPoW, 1):
-		return wrong("shh.MinPoW", "shh-minpow", "is %v, want a number that is 0 or more", c.MinPoW)
-	case !slices.Contains(ShhAccept, c.Accept):
-		return wrong("shh.Accept", "", "is %q, want one of %s", c.Accept, strings.Join(ShhAccept, ", "))
+// minShhMessage is the least MaxMessageSize: a byte of data and 20.
+const minShhMessage = 21
+
+// check returns the section's mistakes.
+func (c *Shh) check() (list mistakes) {
+	if !(c.MinPoW >= 0) || math.IsInf(c.MinPoW, 1) {
+		list.add("shh.MinPoW", "shh-minpow", "is %v, want a number that is 0 or more", c.MinPoW)
+	}
+	if shhRules[c.Accept] == 0 {
+		list.add("shh.Accept", "", "is %q, want one of both, 1.8, 1.9", c.Accept)
 	}
 	// The bounds of the rest are Whisper's.
 	if _, err := shh.New(shh.Config{MaxMessageSize: c.MaxMessageSize, PoolBytes: math.MaxInt64}); err != nil {
-		return wrong("shh.MaxMessageSize", "", "is %d: %w", c.MaxMessageSize, err)
+		list.add("shh.MaxMessageSize", "", "is %d, want %d to %d bytes", c.MaxMessageSize, minShhMessage, shh.MaxMessageSizeLimit)
+	} else if _, err := shh.New(shh.Config{MaxMessageSize: c.MaxMessageSize, PoolBytes: c.PoolBytes}); err != nil {
+		list.add("shh.PoolBytes", "", "is %d bytes, which do not hold one message of MaxMessageSize, %d", c.PoolBytes, c.MaxMessageSize)
 	}
-	if _, err := shh.New(shh.Config{MaxMessageSize: c.MaxMessageSize, PoolBytes: c.PoolBytes}); err != nil {
-		return wrong("shh.PoolBytes", "", "is %d: %w", c.PoolBytes, err)
-	}
-	return nil
+	return list
 }
 
 // Settings returns what a Whisper node is told.
-func (c *Shh) Settings() (shh.Config, error) {
-	s := shh.Config{MinWork: c.MinPoW, MaxMessageSize: c.MaxMessageSize, PoolBytes: c.PoolBytes, Light: c.Light}
-	switch {
-	case c.MinPoW < 0:
-		return s, fmt.Errorf("a minimum of %v for proof of work (MinPoW), want 0 or more", c.MinPoW)
-	case c.MinPoW == 0:
+func (c *Shh) Settings() shh.Config {
+	s := shh.Config{MinWork: c.MinPoW, Accept: shhRules[c.Accept], MaxMessageSize: c.MaxMessageSize, PoolBytes: c.PoolBytes, Light: c.Light}
+	if c.MinPoW == 0 {
 		s.MinWork = -1 // there 0 stands for the default
 	}
-	switch c.Accept {
-	case "both":
-		s.Accept = shh.BothRules
-	case "1.8":
-		s.Accept = shh.Rule18
-	case "1.9":
-		s.Accept = shh.Rule19
-	default:
-		return s, fmt.Errorf("rules %q to accept (Accept), want one of %q", c.Accept, ShhAccept)
-	}
-	return s, nil
+	return s
 }

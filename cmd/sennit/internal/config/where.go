@@ -33,19 +33,20 @@ type mistake struct {
 func (m *mistake) Error() string { return m.key + " " + m.what.Error() }
 func (m *mistake) Unwrap() error { return m.what }
 
-// wrong returns a mistake.
-func wrong(key, flag, format string, args ...any) error {
-	return &mistake{key, flag, fmt.Errorf(format, args...)}
+// mistakes is a list of them, as errors.
+type mistakes []error
+
+// add adds a mistake, with what is wrong in the words of fmt.Errorf.
+func (l *mistakes) add(key, flag, format string, args ...any) {
+	*l = append(*l, &mistake{key, flag, fmt.Errorf(format, args...)})
 }
 
-// place says where the values come from that errors are about, each a mistake or nil. It returns nil if all are.
-func (o *origin) place(mistakes ...error) error {
+// place joins mistakes, saying where the values come from that they are about. It returns nil if there are none.
+func (o *origin) place(list mistakes) error {
 	var placed []error
-	for _, err := range mistakes {
-		m, ok := errors.AsType[*mistake](err)
+	for _, err := range list {
+		m, _ := errors.AsType[*mistake](err)
 		switch {
-		case !ok:
-			placed = append(placed, err)
 		case m.flag != "" && o.flags[m.flag]:
 			placed = append(placed, fmt.Errorf("--%s %w", m.flag, m.what))
 		case o.line(m.key) > 0:

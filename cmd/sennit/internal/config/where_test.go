@@ -4,8 +4,11 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func TestEveryMistakeInTheFileIsReportedWithFileLineKeyAndWhatIsWanted(t *testing.T) {
@@ -29,11 +32,13 @@ func TestEveryMistakeInTheFileIsReportedWithFileLineKeyAndWhatIsWanted(t *testin
 		{"a text for versions", "[eth]\nVersions = 'x'\n", "line 2: eth.Versions: the value is of type string, want a list of whole numbers"},
 		{"a file that is not there", "[eth]\nEnabled = true\n\nGenesis = '/no/such'\n", "line 4: eth.Genesis names a file that cannot be read: open /no/such"},
 		{"a directory for a file", "[eth]\nEnabled = true\nGenesis = '/'\n", "line 3: eth.Genesis names a file that cannot be read: / is a directory"},
+		{"a file for the database of nodes", "[p2p]\nNodeDatabase = '/dev/null'\n", "line 2: p2p.NodeDatabase is /dev/null, which is a file, want a directory"},
+		{"a name that no Hello holds", "[node]\nName = '" + strings.Repeat("x", 1025) + "'\n", "line 2: node.Name is 1025 bytes long, want at most 1024"},
 		{"a proof of work", "[shh]\nMinPoW = -1\n", "line 2: shh.MinPoW is -1, want"},
 		{"no number", "[shh]\nMinPoW = nan\n", "line 2: shh.MinPoW is NaN, want"},
 		{"a rule", "[shh]\nAccept = '2'\n", "line 2: shh.Accept is \"2\", want one of both, 1.8, 1.9"},
-		{"a message", "[shh]\nMaxMessageSize = 1000000000\n", "line 2: shh.MaxMessageSize is 1000000000: "},
-		{"a pool", "[shh]\nPoolBytes = 1\n", "line 2: shh.PoolBytes is 1: "},
+		{"a message", "[shh]\nMaxMessageSize = 1000000000\n", "line 2: shh.MaxMessageSize is 1000000000, want 21 to 10485760 bytes"},
+		{"a pool", "[shh]\nPoolBytes = 1\n", "line 2: shh.PoolBytes is 1 bytes, which do not hold one message of MaxMessageSize, 1048576"},
 		{"a dialect", "[bzz]\nDialects = 'x'\n", "line 2: bzz.Dialects is \"x\", want both"},
 		{"a capacity", "[bzz]\nCapacity = 1\n", "line 2: bzz.Capacity is 1, want at least 1048576 bytes"},
 		{"a network of Swarm", "[bzz]\nNetworkID = 0\n", "line 2: bzz.NetworkID is 0, want another number"},
@@ -64,26 +69,70 @@ func TestEveryMistakeInTheFileIsReportedWithFileLineKeyAndWhatIsWanted(t *testin
 	}
 }
 
-func TestHostsAndOriginsThatCanBeAskedForAreTaken(t *testing.T) {
-	c, err := load(t, "[rpc]\nHTTPHosts = ['node.example', 'localhost']\nHTTPOrigins = ['http://localhost:8000', 'https://a.test', 'moz-extension://12ab', 'http://[::1]:1']\n")
-	if err == nil {
-		err = c.Check()
+func TestHostsThatCanBeAskedForAreTaken(t *testing.T) {
+	for host, want := range map[string]bool{
+		"node.example": true, "Node_1.local-net": true, "192.0.2.1": true, "2001:db8::1": true, "2001:DB8::1": true,
+		"": false, "*": false, "*.example": false, "a.test:1": false, "http://a.test": false, "b\u00fccher.example": false, "a b": false,
+		"[::1]": false, "fe80::1%eth0": false, "2001:db8:0:0::1": false,
+	} {
+		c := RPC{HTTPHosts: []string{"a.test", host}}
+		if list := c.check(); (len(list) == 0) != want {
+			t.Errorf("%q: %v", host, list)
+		}
 	}
-	if err != nil {
-		t.Error(err)
+}
+
+func TestOriginsThatBrowsersSendAreTaken(t *testing.T) {
+	for origin, want := range map[string]bool{
+		"null": true, "http://localhost:8000": true, "https://a.test": true, "moz-extension://12ab": true, "http://[::1]:1": true,
+		"https://a.test:80": true, "http://xn--bcher-kva.example": true,
+		"": false, "*": false, "http://*": false, "http://*.test": false, "a.test": false, "localhost:8000": false, "http://a.test/": false,
+		"http://a.test:80": false, "https://a.test:443": false, "http://a.test:": false, "http://A.test": false, "http://b\u00fccher.example": false,
+		"http://u@a.test": false, "://a.test": false, "http://": false, "http://a.test?": false,
+	} {
+		c := RPC{HTTPOrigins: []string{"http://a.test", origin}}
+		if list := c.check(); (len(list) == 0) != want {
+			t.Errorf("%q: %v", origin, list)
+		}
 	}
 }
 
 func TestAllMistakesAreReportedAtOnce(t *testing.T) {
-	c, err := load(t, "[p2p]\nMaxPeers = -1\nListenAddr = 'x'\n[shh]\nAccept = 'x'\n")
+	c, err := load(t, `[node]
+LogLevel = 'x'
+LogFormat = 'x'
+[p2p]
+MaxPeers = -1
+ListenAddr = 'x'
+[eth]
+Network = 'x'
+Receipts = 'x'
+Relay = true
+Versions = [1, 2]
+[shh]
+MinPoW = -1
+Accept = 'x'
+MaxMessageSize = 1
+[bzz]
+Dialects = 'x'
+Capacity = 1
+[rpc]
+HTTP = 'x'
+HTTPNamespaces = ['x', 'y']
+HTTPHosts = ['*']
+`)
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := c.Check().Error()
-	for _, part := range []string{"line 2: p2p.MaxPeers", "\nconfiguration: ", "line 3: p2p.ListenAddr", "line 5: shh.Accept"} {
-		if !strings.Contains(text, part) {
-			t.Errorf("%q does not say %q", text, part)
-		}
+	var lines []string
+	for _, mistake := range strings.Split(c.Check().Error(), "\n") {
+		_, rest, _ := strings.Cut(mistake, "sennit.toml: line ")
+		line, _, _ := strings.Cut(rest, ":")
+		lines = append(lines, line)
+	}
+	slices.Sort(lines)
+	if d := cmp.Diff(strings.Fields("10 11 11 13 14 15 17 18 2 20 21 21 22 3 5 6 8 9"), lines); d != "" {
+		t.Errorf("lines of mistakes, -want +got:\n%s\n%v", d, c.Check())
 	}
 }
 

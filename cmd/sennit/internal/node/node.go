@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"syscall"
 
 	"github.com/ethereum/go-ethereum/log"
 
@@ -138,22 +137,6 @@ func readCaps(c *config.Config) (sinks, mirrors []caps.Cap, err error) {
 		_, err = caps.ParseAll(slices.Concat([]string{ours}, c.Node.Caps, c.Node.Echo))
 	}
 	return all[1:], mirrors, c.Blame("node.Echo", "echo", err)
-}
-
-// explainStart adds to an error what to do about it, where that is known.
-func explainStart(err error, c *config.Config) error {
-	err = fmt.Errorf("starting the node: %w", err)
-	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
-		err = fmt.Errorf("%w; another program has this port, choose another with --listen (%q has it now)", err, c.P2P.ListenAddr)
-	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		err = fmt.Errorf("%w; this machine does not have the address, choose another with --listen (%q has it now)", err, c.P2P.ListenAddr)
-	case errors.Is(err, syscall.EAGAIN):
-		return fmt.Errorf("%w; another node uses it, choose another data directory with --datadir", err)
-	default:
-		return err
-	}
-	return c.Blame("p2p.ListenAddr", "listen", err)
 }
 
 // capNames names the protocols in order.

@@ -2,6 +2,7 @@ package node
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"syscall"
 
@@ -48,6 +49,9 @@ func (e *endpoint) Start(server *p2p.Server) error {
 			c.HTTPNamespaces = append(c.HTTPNamespaces, name)
 		}
 	}
+	if c.HTTPAddr != "" && len(c.HTTPNamespaces) == 0 {
+		return e.config.Blame("rpc.HTTPNamespaces", "http-namespaces", fmt.Errorf("RPC over HTTP: none of the protocols %q runs, and nothing else is to be served", e.config.RPC.HTTPNamespaces))
+	}
 	var err error
 	e.serving, err = admin.Listen(c)
 	if errors.Is(err, syscall.EINVAL) && e.config.RPC.IPC == "" && c.IPCPath != "" {
@@ -55,7 +59,7 @@ func (e *endpoint) Start(server *p2p.Server) error {
 		c.IPCPath = ""
 		e.serving, err = admin.Listen(c)
 	}
-	return err
+	return explainRPC(err, e.config)
 }
 
 // protocolNamespaces are the namespaces that there may be or not be.

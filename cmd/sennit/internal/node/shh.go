@@ -20,10 +20,7 @@ func newShh(c *config.Config, logger log.Logger) (service, error) {
 	if !c.Shh.Enabled {
 		return nil, nil
 	}
-	settings, err := c.Shh.Settings()
-	if err != nil {
-		return nil, err
-	}
+	settings := c.Shh.Settings()
 	settings.Logger = logger
 	w, err := shh.New(settings)
 	if err != nil {
