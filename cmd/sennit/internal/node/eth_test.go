@@ -2,11 +2,13 @@ package node
 
 import (
 	"context"
+	"log/slog"
 	"math/big"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -107,6 +109,39 @@ func discovered(t *testing.T, boot ...*Node) *config.Config {
 	return c
 }
 
+// dials is a log that keeps only whom a node has dialed, whatever became of it.
+type dials struct {
+	mu  sync.Mutex
+	ids map[enode.ID]bool
+}
+
+func (d *dials) Enabled(context.Context, slog.Level) bool { return true }
+func (d *dials) WithAttrs([]slog.Attr) slog.Handler       { return d }
+func (d *dials) WithGroup(string) slog.Handler            { return d }
+
+func (d *dials) Handle(_ context.Context, r slog.Record) error {
+	if r.Message != "peer added" && r.Message != "connection refused" {
+		return nil
+	}
+	var id enode.ID
+	inbound := false
+	r.Attrs(func(a slog.Attr) bool {
+		switch a.Key {
+		case "id":
+			id = a.Value.Any().(enode.ID)
+		case "inbound":
+			inbound = a.Value.Bool()
+		}
+		return true
+	})
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !inbound {
+		d.ids[id] = true
+	}
+	return nil
+}
+
 func TestOfWhatDiscoveryFindsANodeOfAnotherChainIsNotDialed(t *testing.T) {
 	genesis, _, _ := writeChain(t)
 	other := run(t, discovered(t)) // mainnet
@@ -115,15 +150,26 @@ func TestOfWhatDiscoveryFindsANodeOfAnotherChainIsNotDialed(t *testing.T) {
 	first := run(t, c)
 	c = discovered(t, other, first)
 	c.Eth.Genesis = genesis
-	second := run(t, c)
+	dialed := &dials{ids: make(map[enode.ID]bool)}
+	second, err := New(c, log.NewLogger(dialed))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := second.Start(); err != nil {
+		t.Fatal(err)
+	}
+	stop := sync.OnceFunc(second.Stop) // has all that happened logged
+	t.Cleanup(stop)
 	h := second.services[0].(*ethService).handler
 	for deadline := time.Now().Add(time.Minute); len(h.Peers()) == 0; <-time.After(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the node finds no other one of its chain")
 		}
 	}
-	if id := h.Peers()[0].ID(); id != first.server.Self().ID() || other.server.PeerCount() > 0 {
-		t.Errorf("it has found %v; the node on another chain has %d peers", id, other.server.PeerCount())
+	id := h.Peers()[0].ID()
+	stop()
+	if id != first.server.Self().ID() || dialed.ids[other.server.Self().ID()] {
+		t.Errorf("it has found %v; it has dialed %v, of them is on another chain: %v", id, dialed.ids, other.server.Self().ID())
 	}
 }
 
