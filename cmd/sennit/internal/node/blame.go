@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
-	"strings"
 	"syscall"
 
 	"github.com/sennit-net/sennit/cmd/sennit/internal/config"
@@ -14,14 +13,13 @@ import (
 // explainStart adds to an error of the server's start what to do about it and which value it is about, where that is known.
 func explainStart(err error, c *config.Config) error {
 	err = fmt.Errorf("starting the node: %w", err)
-	file, isFile := errors.AsType[*fs.PathError](err)
-	database := c.P2P.NodeDatabase
+	_, isFile := errors.AsType[*fs.PathError](err) // of files, a server opens the database's only
 	switch {
-	case errors.Is(err, syscall.EAGAIN) && database != "":
+	case errors.Is(err, syscall.EAGAIN) && c.P2P.NodeDatabase != "":
 		return c.Blame("p2p.NodeDatabase", "", fmt.Errorf("%w; another node uses it, choose another", err))
 	case errors.Is(err, syscall.EAGAIN):
 		return fmt.Errorf("%w; another node uses it, choose another data directory with --datadir", err)
-	case isFile && database != "" && strings.HasPrefix(file.Path, database):
+	case isFile && c.P2P.NodeDatabase != "":
 		return c.Blame("p2p.NodeDatabase", "", fmt.Errorf("%w; it is to be a directory that this program may write", err))
 	}
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Net == "udp" && c.P2P.DiscAddr != "" {

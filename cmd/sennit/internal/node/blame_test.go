@@ -54,7 +54,7 @@ func TestWhatKeepsANodeFromStartingIsBlamedOnTheValueThatSaysIt(t *testing.T) {
 		{"the port of the links", fmt.Sprintf("[p2p]\nNoDiscovery = true\nListenAddr = '%v'\n", tcp.Addr()), "line 3: p2p.ListenAddr: ", "choose another with --listen"},
 		{"the port of discovery", fmt.Sprintf("[p2p]\nListenAddr = '127.0.0.1:0'\nDiscAddr = '%v'\n", udp.LocalAddr()), "line 3: p2p.DiscAddr: ", "choose another (now "},
 		{"the port of both", fmt.Sprintf("[p2p]\n\n\nListenAddr = '%v'\n", udp.LocalAddr()), "line 4: p2p.ListenAddr: ", "choose another with --listen"},
-		{"a database below a file", "[p2p]\n" + calm + "NodeDatabase = '" + filepath.Join(file, "nodes") + "'\n", "line 4: p2p.NodeDatabase: ", "it is to be a directory"},
+		{"a database below a file", "[p2p]\n" + calm + "NodeDatabase = '" + filepath.Join(file, "below", "nodes") + "'\n", "line 4: p2p.NodeDatabase: ", "it is to be a directory"},
 		{"the port of JSON-RPC", fmt.Sprintf("[p2p]\n%s[rpc]\nHTTP = '%v'\n", calm, tcp.Addr()), "line 5: rpc.HTTP: ", "choose another with --http"},
 		{"a socket that is a file", "[p2p]\n" + calm + "[rpc]\nIPC = '" + file + "'\n", "line 5: rpc.IPC: ", "RPC socket"},
 		{"only namespaces that are not there", "[p2p]\n" + calm + "[rpc]\nHTTP = '127.0.0.1:0'\nHTTPNamespaces = ['eth']\n", "line 6: rpc.HTTPNamespaces: ", "none of the protocols"},
