@@ -32,7 +32,7 @@ func TestEveryMistakeInTheFileIsReportedWithFileLineKeyAndWhatIsWanted(t *testin
 		{"a text for versions", "[eth]\nVersions = 'x'\n", "line 2: eth.Versions: the value is of type string, want a list of whole numbers"},
 		{"a file that is not there", "[eth]\nEnabled = true\n\nGenesis = '/no/such'\n", "line 4: eth.Genesis names a file that cannot be read: open /no/such"},
 		{"a directory for a file", "[eth]\nEnabled = true\nGenesis = '/'\n", "line 3: eth.Genesis names a file that cannot be read: / is a directory"},
-		{"a file for the database of nodes", "[p2p]\nNodeDatabase = '/dev/null'\n", "line 2: p2p.NodeDatabase is /dev/null, which is a file, want a directory"},
+		{"a file for the database of nodes", "[p2p]\nNodeDatabase = '" + os.Args[0] + "'\n", "line 2: p2p.NodeDatabase is " + os.Args[0] + ", which is a file, want a directory"},
 		{"a name that no Hello holds", "[node]\nName = '" + strings.Repeat("x", 1025) + "'\n", "line 2: node.Name is 1025 bytes long, want at most 1024"},
 		{"a proof of work", "[shh]\nMinPoW = -1\n", "line 2: shh.MinPoW is -1, want"},
 		{"no number", "[shh]\nMinPoW = nan\n", "line 2: shh.MinPoW is NaN, want"},

@@ -14,7 +14,7 @@ import (
 	"github.com/sennit-net/sennit/cmd/sennit/internal/config"
 )
 
-// fromFile is the configuration that a file says, written with the listener of the node at a free port and nothing else.
+// fromFile is the configuration that a file says, with a data directory of its own and without NAT.
 func fromFile(t *testing.T, text string) *config.Config {
 	t.Helper()
 	dir := t.TempDir()
