@@ -1,7 +1,10 @@
 package eth
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -34,8 +37,8 @@ type PeerState struct {
 	Genesis  common.Hash  `json:"genesis"`
 	ForkID   string       `json:"forkId,omitempty"` // from version 64 on; as ForkID.String
 	Head     common.Hash  `json:"head"`
-	Number   uint64       `json:"number,omitempty"`     // of Head; 0 if it is not known
-	Earliest uint64       `json:"earliest,omitempty"`   // from version 69 on
+	Number   uint64       `json:"number"`               // of Head; up to version 68, 0 as well if it is not known
+	Earliest uint64       `json:"earliest"`             // from version 69 on
 	TD       *hexutil.Big `json:"difficulty,omitempty"` // total; up to version 68
 	At       time.Time    `json:"at"`                   // when the peer told of Head
 }
@@ -91,13 +94,22 @@ func (a *API) peer(id string) (*Peer, error) {
 	return nil, fmt.Errorf("no peer that speaks eth has an ID that begins with %q", id)
 }
 
-// HeadersRequest says which headers PeerHeaders asks for.
+// HeadersRequest says which headers PeerHeaders asks for. In JSON, numbers are strings of hex digits, as "0x5"; what has another
+// name than these is refused.
 type HeadersRequest struct {
 	Hash    *common.Hash    `json:"hash,omitempty"` // the start; nil: Number, or the head if that is nil as well
 	Number  *hexutil.Uint64 `json:"number,omitempty"`
 	Amount  hexutil.Uint64  `json:"amount"`
 	Skip    hexutil.Uint64  `json:"skip,omitempty"`
 	Reverse bool            `json:"reverse,omitempty"`
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (r *HeadersRequest) UnmarshalJSON(b []byte) error {
+	type plain HeadersRequest
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	return d.Decode((*plain)(r))
 }
 
 // Query is the request to a peer. Without a start it starts at the peer's head.
@@ -116,6 +128,9 @@ func (r *HeadersRequest) Query(p *Peer) HeadersQuery {
 
 // PeerHeaders asks a peer for headers. peer is an ID or the beginning of one; with "" the peer with the highest head is asked.
 func (a *API) PeerHeaders(ctx context.Context, peer string, r HeadersRequest) ([]*types.Header, error) {
+	if r.Amount == 0 {
+		return nil, errors.New("no headers are asked for: amount is missing or 0")
+	}
 	p, err := a.peer(peer)
 	if err != nil {
 		return nil, err

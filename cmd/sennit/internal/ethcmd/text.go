@@ -52,7 +52,7 @@ func WriteStates(w io.Writer, states []*eth.PeerState) error {
 		if s.ForkID != "" {
 			t.line("fork id", s.ForkID)
 		}
-		if s.Number > 0 {
+		if s.Number > 0 || s.Head == s.Genesis {
 			t.line("head", s.Number)
 		}
 		t.line("head hash", s.Head)

@@ -109,6 +109,9 @@ func (r *Report) WriteText(w io.Writer) error {
 const snappyVersion = 5
 
 func (r *Report) version() string {
+	if r.Framing == "lanes/1" {
+		return fmt.Sprintf("%d (messages are compressed where it helps)", r.P2PVersion)
+	}
 	if r.P2PVersion >= snappyVersion {
 		return fmt.Sprintf("%d (messages are compressed with Snappy)", r.P2PVersion)
 	}

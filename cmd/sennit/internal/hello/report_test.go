@@ -50,6 +50,16 @@ would run    eth/69
 round trip   1.5ms
 handshake    20ms
 `},
+		{"lanes/1", func(r *p2p.ProbeResult) { r.Framing = "lanes/1" }, idLine + `remote       192.0.2.7:30303
+client       Geth/v1.17.10
+p2p version  5 (messages are compressed where it helps)
+framing      lanes/1
+offers       eth/68 eth/69 les/4
+shared       eth/68 eth/69
+would run    eth/69
+round trip   1.5ms
+handshake    20ms
+`},
 		{"refused after Hello", func(r *p2p.ProbeResult) { r.Refused, r.RTT, r.Caps, r.Version = &reason, 0, nil, 4 }, idLine + `remote       192.0.2.7:30303
 client       Geth/v1.17.10
 p2p version  4 (messages are not compressed)
