@@ -43,11 +43,12 @@ type Options struct {
 	Base chunk.Address
 
 	// Capacity is how many bytes of chunks the store holds at most; 0 means [DefaultCapacity], or for a store on disk that
-	// exists the capacity that it had. Each chunk counts as [SlotSize] bytes, however short it is. There is always room
+	// exists the capacity that it had, unless its index has to be made anew: then the size of its file of chunks, if that is
+	// more than [DefaultCapacity]. Each chunk counts as [SlotSize] bytes, however short it is. There is always room
 	// for one. A store on disk takes somewhat more than that, see [Store]; opened with less than it had, it shrinks.
 	Capacity int64
 
-	// Rebuilding, if not nil, is told when a store on disk has an index that is damaged or missing, and again while the index
+	// Rebuilding, if not nil, is told when a store on disk has an index that is damaged, missing or of an older format, and again while the index
 	// is made anew from the chunks, which Open waits for. It is called by Open.
 	Rebuilding func(Rebuild)
 }

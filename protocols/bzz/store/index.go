@@ -4,8 +4,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/maphash"
+	"io/fs"
 	"os"
 	"runtime/debug"
+	"syscall"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -28,19 +31,23 @@ var (
 // errDamaged is an index that makes no sense, or is missing beside a file of chunks: it can be made anew.
 var errDamaged = errors.New("index is damaged")
 
-// errMissing is the error for a missing one; it is errDamaged, but says something else.
-var errMissing error = missing{}
+// reason is errDamaged, but says something else.
+type reason string
 
-type missing struct{}
+const (
+	errMissing reason = "index is missing"
+	errOld     reason = "index is of an older format"
+)
 
-// Error says that the index is missing.
-func (missing) Error() string { return "index is missing" }
+// Error says what is wrong with the index.
+func (r reason) Error() string { return string(r) }
 
 // Unwrap makes it errDamaged.
-func (missing) Unwrap() error { return errDamaged }
+func (reason) Unwrap() error { return errDamaged }
 
 const (
 	format     = 2
+	oldFormat  = 1 // with another number of bins; its slots are the same
 	placeSize  = 4 + 2 + 8 + 8
 	lockPeriod = time.Second // that another process has to let go of the index
 )
@@ -91,7 +98,12 @@ func openIndex(path string, opts *Options, chunks bool) (*index, error) {
 	if err := x.open(path); err != nil {
 		return x, err
 	}
-	if err := x.update(func(tx *bolt.Tx) error { return prepare(tx, opts, chunks) }); err != nil {
+	// Looked at before anything is written: a write goes by what the pages say.
+	err := x.view(checkPages)
+	if err == nil {
+		err = x.update(func(tx *bolt.Tx) error { return prepare(tx, opts, chunks) })
+	}
+	if err != nil {
 		return x, errors.Join(err, x.db.Close())
 	}
 	return x, nil
@@ -104,8 +116,12 @@ func (x *index) open(path string) (err error) {
 		if err != nil && file != nil {
 			_ = file.Close() // a panic leaves it open, and locked
 		}
+		var system syscall.Errno
+		var named *fs.PathError
 		switch {
 		case err == nil, errors.Is(err, errDamaged):
+		case errors.As(err, &system), errors.As(err, &named): // a full disk, say, is no damage
+			err = fmt.Errorf("index: %w", err)
 		case errors.Is(err, berrors.ErrTimeout):
 			err = ErrInUse
 		case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrVersionMismatch), errors.Is(err, berrors.ErrChecksum),
@@ -135,16 +151,17 @@ func prepare(tx *bolt.Tx, opts *Options, chunks bool) error {
 		}
 	}
 	meta := tx.Bucket(bucketMeta)
-	old := meta.Get([]byte("format"))
-	switch {
-	case old == nil && chunks:
+	if old := meta.Get([]byte("format")); old == nil && chunks {
 		return errMissing
-	case old != nil:
-		if len(old) != 1 || old[0] != format {
-			return fmt.Errorf("index of format %x, this program knows %d", old, format)
+	} else if old != nil {
+		if len(old) != 1 || old[0] != format && old[0] != oldFormat {
+			return fmt.Errorf("index of format %x, this program knows %d and %d", old, oldFormat, format)
 		}
 		if owner := meta.Get([]byte("base")); string(owner) != string(opts.Base[:]) {
 			return fmt.Errorf("index of the node at %x, not of %v", owner, opts.Base)
+		}
+		if old[0] == oldFormat && chunks {
+			return errOld // and without chunks there is nothing in it
 		}
 	}
 	if old := meta.Get([]byte("chunks")); opts.Capacity <= 0 && len(old) == 8 {
@@ -226,53 +243,58 @@ type state struct {
 	cursors [Bins]uint64
 }
 
-// load reads the state, calls claim for the slot of each chunk, and looks whether all of the index can be read.
-func (x *index) load(claim func(slot uint32) error) (s state, err error) {
-	err = x.view(func(tx *bolt.Tx) error {
-		err := tx.Bucket(bucketChunks).ForEach(func(_, v []byte) error {
-			p, err := parsePlace(v)
-			if err != nil {
-				return err
-			}
-			s.chunks++
-			return claim(p.slot)
-		})
-		if err != nil {
-			return err
-		}
-		for _, b := range []struct {
-			name []byte
-			key  int
-		}{{bucketOrder, 9}, {bucketUsed, 8}} {
-			if n, err := countAddresses(tx.Bucket(b.name), b.key); err != nil || n != s.chunks {
-				return errors.Join(err, fmt.Errorf("%d chunks, %d of them in bucket %s", s.chunks, n, b.name))
-			}
-		}
-		if k, _ := tx.Bucket(bucketUsed).Cursor().Last(); len(k) == 8 {
-			s.lastUse = binary.BigEndian.Uint64(k)
-		}
-		return tx.Bucket(bucketCursors).ForEach(func(k, v []byte) error {
-			if len(k) != 1 || k[0] >= Bins || len(v) != 8 {
-				return fmt.Errorf("cursor of bin %x with %d bytes", k, len(v))
-			}
-			s.cursors[k[0]] = binary.BigEndian.Uint64(v)
-			return nil
-		})
-	})
+// load reads the state, calls claim for the slot of each chunk, and looks whether all of the index can be read and agrees.
+func (x *index) load(base chunk.Address, claim func(slot uint32) error) (s state, err error) {
+	err = x.view(func(tx *bolt.Tx) error { return s.load(tx, base, claim) })
 	if err != nil && !errors.Is(err, errDamaged) && !errors.Is(err, ErrClosed) {
 		err = fmt.Errorf("%w: %w", errDamaged, err)
 	}
 	return s, err
 }
 
-// countAddresses returns how many entries a bucket has, all of which are to be an address under a key of that length.
-func countAddresses(b *bolt.Bucket, key int) (n int64, err error) {
-	err = b.ForEach(func(k, v []byte) error {
-		if len(k) != key || len(v) != chunk.AddressSize {
-			return fmt.Errorf("key of %d bytes with %d bytes", len(k), len(v))
+func (s *state) load(tx *bolt.Tx, base chunk.Address, claim func(slot uint32) error) error {
+	// What the other buckets should have is what follows from the chunks, in any order: sums of hashes tell.
+	var order, used, got sum
+	order.seed = maphash.MakeSeed()
+	used.seed, got.seed = order.seed, order.seed
+	err := each(tx, bucketCursors, 1, 8, func(k, v []byte) error {
+		if k[0] >= Bins {
+			return fmt.Errorf("cursor of bin %d", k[0])
 		}
-		n++
+		s.cursors[k[0]] = binary.BigEndian.Uint64(v)
 		return nil
 	})
-	return n, err
+	if err != nil {
+		return err
+	}
+	chunks := tx.Bucket(bucketChunks)
+	err = each(tx, bucketChunks, chunk.AddressSize, placeSize, func(k, _ []byte) error {
+		p, err := parsePlace(chunks.Get(k)) // not v: it is there, but is it found?
+		if err != nil {
+			return err
+		}
+		addr := chunk.Address(k)
+		bin := binOf(base, addr)
+		if p.id > s.cursors[bin] {
+			return fmt.Errorf("chunk %d of bin %d, the last one is %d", p.id, bin, s.cursors[bin])
+		}
+		order.add(orderKey(bin, p.id), k)
+		used.add(useKey(p.use), k)
+		s.chunks++
+		s.lastUse = max(s.lastUse, p.use)
+		return claim(p.slot)
+	})
+	for _, b := range []struct {
+		name []byte
+		key  int
+		want sum
+	}{{bucketOrder, 9, order}, {bucketUsed, 8, used}} {
+		if got.n, got.hash = 0, 0; err == nil {
+			err = each(tx, b.name, b.key, chunk.AddressSize, func(k, v []byte) error { got.add(k, v); return nil })
+		}
+		if err == nil && got != b.want {
+			err = fmt.Errorf("%d chunks, and bucket %s has %d that are not the same", s.chunks, b.name, got.n)
+		}
+	}
+	return err
 }

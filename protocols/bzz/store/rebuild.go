@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 
 	bolt "go.etcd.io/bbolt"
@@ -69,51 +70,74 @@ func rebuildIndex(dir string, opts Options, was os.FileInfo, cause error) (chunk
 		base: opts.Base, slots: slots, index: x, told: opts.Rebuilding,
 		state: Rebuild{Cause: cause, Total: (info.Size() + SlotSize - 1) / SlotSize},
 	}
-	if now, err := os.Stat(path); err != nil || !os.SameFile(was, now) {
-		return 0, errors.Join(ErrInUse, x.db.Close())
+	if now, gone := os.Stat(path); gone != nil || !os.SameFile(was, now) {
+		err = ErrInUse
+	} else {
+		err = r.run()
 	}
-	if err = r.run(); err == nil && r.state.Chunks == 0 {
-		err = errNothingWhole
+	if err == nil && runtime.GOOS != "windows" {
+		err = os.Rename(scratch, path) // while it is locked
 	}
-	if err == nil {
-		err = x.db.Sync()
+	if err != nil {
+		return 0, errors.Join(fmt.Errorf("making a new index: %w", err), x.discard(scratch))
 	}
-	if err = errors.Join(err, x.db.Close()); err != nil {
-		return 0, fmt.Errorf("making a new index: %w", err)
+	if err = x.db.Close(); err == nil && runtime.GOOS == "windows" {
+		err = os.Rename(scratch, path) // there, not while it is open
 	}
-	return r.state.Chunks, os.Rename(scratch, path)
+	return r.state.Chunks, err
 }
 
 // openScratch opens an empty index that is not synced before the end. What a process that was killed has left is dropped.
-func openScratch(path string, opts *Options) (*index, error) {
-	x := new(index)
-	err := x.open(path)
-	if errors.Is(err, errDamaged) {
-		if err = os.Remove(path); err == nil {
-			err = x.open(path)
+func openScratch(path string, opts *Options) (x *index, err error) {
+	for range 2 {
+		x = new(index)
+		if err = x.open(path); err == nil {
+			err = x.view(checkEmpty)
+		}
+		if err == nil || errors.Is(err, ErrInUse) {
+			break
+		}
+		if err = errors.Join(err, x.discard(path)); !errors.Is(err, errDamaged) {
+			break
 		}
 	}
 	if err != nil {
 		return nil, err
 	}
+	if now, gone := os.Stat(path); gone != nil || !os.SameFile(x.file, now) {
+		// Whoever had it locked until now has dropped it, or has made it the index.
+		return nil, errors.Join(ErrInUse, x.db.Close())
+	}
 	x.db.NoSync = true
-	err = x.update(func(tx *bolt.Tx) error {
-		for _, name := range buckets {
-			if tx.Bucket(name) != nil {
-				if err := tx.DeleteBucket(name); err != nil {
-					return err
-				}
-			}
-		}
-		return prepare(tx, opts, false)
-	})
-	if err != nil {
-		return nil, errors.Join(err, x.db.Close())
+	if err = x.update(func(tx *bolt.Tx) error { return prepare(tx, opts, false) }); err != nil {
+		return nil, errors.Join(err, x.discard(path))
 	}
 	return x, nil
 }
 
-// run looks at all slots.
+func checkEmpty(tx *bolt.Tx) error {
+	if k, _ := tx.Cursor().First(); k != nil {
+		return fmt.Errorf("%w: it is not empty", errDamaged)
+	}
+	return nil
+}
+
+// discard closes an index, if it could be opened, and removes its file, if it still has this name. Where the system lets that
+// be it does so while the index is locked, so that nobody takes it up.
+func (x *index) discard(path string) (err error) {
+	if x.db != nil && runtime.GOOS == "windows" {
+		err = x.db.Close()
+	}
+	if now, gone := os.Stat(path); gone == nil && x.file != nil && os.SameFile(x.file, now) {
+		err = errors.Join(err, os.Remove(path))
+	}
+	if x.db != nil && runtime.GOOS != "windows" {
+		err = x.db.Close()
+	}
+	return err
+}
+
+// run looks at all slots, and writes the index to the disk.
 func (r *rebuilder) run() error {
 	buf := make([]byte, runSlots*SlotSize)
 	for r.tell(); r.state.Done < r.state.Total; r.tell() {
@@ -131,7 +155,10 @@ func (r *rebuilder) run() error {
 			}
 		}
 	}
-	return nil
+	if r.state.Chunks == 0 {
+		return errNothingWhole
+	}
+	return r.index.db.Sync()
 }
 
 func (r *rebuilder) tell() {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	bolt "go.etcd.io/bbolt"
@@ -54,6 +55,23 @@ func inIndex(t *testing.T, dir string, change func(tx *bolt.Tx) error) {
 	}
 }
 
+// rootOf returns the number of the page at the root of a bucket.
+func rootOf(t *testing.T, path string, bucket []byte) (root int) {
+	t.Helper()
+	db, err := bolt.Open(path, 0o600, nil)
+	if err == nil {
+		err = db.View(func(tx *bolt.Tx) error {
+			root = int(tx.Bucket(bucket).Root())
+			return nil
+		})
+		err = errors.Join(err, db.Close())
+	}
+	if err != nil || root == 0 {
+		t.Fatalf("root page %d, %v", root, err)
+	}
+	return root
+}
+
 func TestAnIndexThatIsDamagedOrMissingIsMadeAnew(t *testing.T) {
 	const n = 600
 	page := os.Getpagesize()
@@ -88,6 +106,37 @@ func TestAnIndexThatIsDamagedOrMissingIsMadeAnew(t *testing.T) {
 		"half a place":        entry(bucketChunks, first[:], []byte("half")),
 		"a chunk in two bins": entry(bucketOrder, orderKey(3, 1<<40), first[:]),
 		"a use of nothing":    entry(bucketUsed, useKey(1<<40), []byte("nothing")),
+		"a chunk in a wrong bin": func(t *testing.T, dir string) {
+			inIndex(t, dir, func(tx *bolt.Tx) error {
+				order := tx.Bucket(bucketOrder)
+				k, v := order.Cursor().First()
+				return errors.Join(order.Put(append([]byte{k[0] + 1, 0x7f}, k[2:]...), v), order.Delete(k))
+			})
+		},
+		"another address": func(t *testing.T, dir string) {
+			inIndex(t, dir, func(tx *bolt.Tx) error {
+				chunks := tx.Bucket(bucketChunks)
+				k, v := chunks.Cursor().First()
+				return errors.Join(chunks.Put(append([]byte{k[0] ^ 1}, k[1:]...), v), chunks.Delete(k))
+			})
+		},
+		"a cursor before its chunks": entry(bucketCursors, []byte{0}, useKey(1)),
+		"a page with more after it": func(t *testing.T, dir string) {
+			root := rootOf(t, filepath.Join(dir, indexName), bucketChunks)
+			rewrite(t, filepath.Join(dir, indexName), func(b []byte) []byte {
+				binary.LittleEndian.PutUint32(b[root*page+12:], 1<<31) // the page's count of those that belong to it
+				return b
+			})
+		},
+		"a branch to the wrong page": func(t *testing.T, dir string) {
+			root := rootOf(t, filepath.Join(dir, indexName), bucketChunks)
+			rewrite(t, filepath.Join(dir, indexName), func(b []byte) []byte {
+				at := root*page + 16 + 2*16 // its third entry: where the key is 4, its length 4, page 8
+				b[at+int(binary.LittleEndian.Uint32(b[at:]))] += 3
+				return b
+			})
+		},
+		"of the older format": entry(bucketMeta, []byte("format"), []byte{oldFormat}),
 		"a cursor of no bin":  entry(bucketCursors, []byte{Bins}, useKey(1)),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -193,7 +242,70 @@ func TestAnIndexIsNotMadeAnewForAnotherReason(t *testing.T) {
 			if after, err := os.ReadFile(filepath.Join(dir, slotsName)); err != nil || !bytes.Equal(before, after) {
 				t.Errorf("the file of chunks was changed, %v", err)
 			}
+			if left, err := filepath.Glob(filepath.Join(dir, "*.new")); len(left) > 0 || err != nil {
+				t.Errorf("%q are left, %v", left, err)
+			}
 		})
+	}
+}
+
+func TestWhatAnInterruptedRebuildHasLeftIsDroppedHoweverDamaged(t *testing.T) {
+	const n = 600
+	for name, damage := range map[string]func(page []byte){
+		"no page":                func(page []byte) { clear(page) },
+		"a page of another kind": func(page []byte) { page[8] ^= 0xff },
+		"more pages":             func(page []byte) { binary.LittleEndian.PutUint32(page[12:], 1<<31) },
+		"sound":                  func([]byte) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := filledDir(t, n, Options{})
+			path, scratch := filepath.Join(dir, indexName), filepath.Join(dir, indexName+".new")
+			if err := os.Rename(path, scratch); err != nil {
+				t.Fatal(err)
+			}
+			root, size := rootOf(t, scratch, bucketChunks), os.Getpagesize()
+			rewrite(t, scratch, func(b []byte) []byte {
+				damage(b[root*size : (root+1)*size])
+				return b
+			})
+			s := mustOpen(t, dir, Options{})
+			defer s.Close()
+			want(t, s, n, func(int) bool { return true })
+			checkOrder(t, s)
+		})
+	}
+}
+
+func TestAnOlderIndexWithoutChunksBeginsAnew(t *testing.T) {
+	dir := filledDir(t, 0, Options{})
+	inIndex(t, dir, func(tx *bolt.Tx) error { return tx.Bucket(bucketMeta).Put([]byte("format"), []byte{oldFormat}) })
+	for i := range 2 { // and is of the present format then
+		s := mustOpen(t, dir, Options{})
+		mustPut(t, s, i)
+		if err := s.Close(); err != nil || s.Stats().Rebuilt != 0 {
+			t.Fatalf("%v, %+v", err, s.Stats())
+		}
+	}
+}
+
+func TestErrorsOfTheSystemAreNoDamage(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, indexName), 0o700); err != nil { // which no program can open as a file
+		t.Fatal(err)
+	}
+	_, err := openIndex(filepath.Join(dir, indexName), &Options{}, true)
+	if err == nil || errors.Is(err, errDamaged) || !strings.HasPrefix(err.Error(), "index: ") {
+		t.Error(err)
+	}
+	if _, err := os.Stat("/dev/full"); err != nil {
+		t.Skip("/dev/full, a disk without room, is of Linux")
+	}
+	if err := os.Symlink("/dev/full", filepath.Join(dir, "full")); err != nil {
+		t.Fatal(err)
+	}
+	_, err = openIndex(filepath.Join(dir, "full"), &Options{}, true)
+	if !errors.Is(err, syscall.ENOSPC) || errors.Is(err, errDamaged) {
+		t.Error(err)
 	}
 }
 

@@ -114,7 +114,7 @@ func open(dir string, opts Options) (*Store, error) {
 		room:    make(chan struct{}),
 	}
 	old, err := s.openFiles(dir, opts)
-	if info, none := os.Stat(filepath.Join(dir, slotsName)); errors.Is(err, errDamaged) && none == nil && info.Size() > 0 {
+	if errors.Is(err, errDamaged) && hasChunks(dir) {
 		if s.rebuilt, err = rebuildIndex(dir, opts, old, err); err == nil {
 			_, err = s.openFiles(dir, opts)
 		}
@@ -125,12 +125,17 @@ func open(dir string, opts Options) (*Store, error) {
 	return s, nil
 }
 
+// hasChunks reports whether there is a file of chunks in dir with something in it.
+func hasChunks(dir string) bool {
+	info, err := os.Stat(filepath.Join(dir, slotsName))
+	return err == nil && info.Size() > 0
+}
+
 // openFiles opens the files of the store and reads the index. It returns which file that is, if it could be opened, also with
 // an error. Then nothing is open.
 func (s *Store) openFiles(dir string, opts Options) (_ os.FileInfo, err error) {
-	info, none := os.Stat(filepath.Join(dir, slotsName))
 	// The index comes first: whoever has it locked owns the slots as well.
-	x, err := openIndex(filepath.Join(dir, indexName), &opts, none == nil && info.Size() > 0)
+	x, err := openIndex(filepath.Join(dir, indexName), &opts, hasChunks(dir))
 	if err != nil {
 		return x.file, err
 	}
@@ -143,7 +148,7 @@ func (s *Store) openFiles(dir string, opts Options) (_ os.FileInfo, err error) {
 	if err != nil {
 		return x.file, err
 	}
-	state, err := x.load(slots.claim)
+	state, err := x.load(opts.Base, slots.claim)
 	if err == nil {
 		err = slots.trim()
 	}
