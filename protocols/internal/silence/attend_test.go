@@ -8,8 +8,9 @@ import (
 )
 
 func TestALinkEndsWhenTheLastThatIsNotSilentHasBeenStopped(t *testing.T) {
-	defer func(d time.Duration) { period = d }(period)
-	period = 10 * time.Millisecond
+	defer func(f func() (<-chan time.Time, func())) { newTicks = f }(newTicks)
+	ticks := make(chan time.Time) // one that is taken says that the look before it has not ended the link
+	newTicks = func() (<-chan time.Time, func()) { return ticks, func() {} }
 	fell, ended := make(chan bool, 1), make(chan error, 1)
 	may, over := make(chan struct{}), make(chan struct{})
 	defer close(over)
@@ -40,15 +41,21 @@ func TestALinkEndsWhenTheLastThatIsNotSilentHasBeenStopped(t *testing.T) {
 	if !<-fell {
 		t.Error("it cannot fall silent beside one that runs")
 	}
-	select {
-	case err := <-ended:
-		t.Fatalf("the link ends while the other runs: %v", err)
-	case <-time.After(5 * period):
+	for range 3 {
+		select {
+		case ticks <- time.Time{}:
+		case err := <-ended:
+			t.Fatalf("the link ends while the other runs: %v", err)
+		}
 	}
 	close(may)
-	select {
-	case <-ended:
-	case <-time.After(time.Minute):
-		t.Error("the link goes on for nobody")
+	for enough := time.After(time.Minute); ; {
+		select {
+		case ticks <- time.Time{}:
+		case <-ended:
+			return
+		case <-enough:
+			t.Fatal("the link goes on for nobody")
+		}
 	}
 }

@@ -60,8 +60,14 @@ func Silent(peer *p2p.Peer, name string) bool {
 	return slices.Contains(silent.links[peer], name)
 }
 
-// period is how often Attend looks whether others still run; tests shorten it.
-var period = 2 * time.Second
+// period is how often Attend looks whether others still run.
+const period = 2 * time.Second
+
+// newTicks returns what tells Attend to look, and what stops that. Tests have ticks of their own.
+var newTicks = func() (ticks <-chan time.Time, stop func()) {
+	ticker := time.NewTicker(period)
+	return ticker.C, ticker.Stop
+}
 
 // Attend is what the Run of a protocol does that has fallen silent, given with those that have together with it: it reads and
 // forgets what the peer sends until the link ends, and returns the error of that. When no other protocol runs any more, since
@@ -70,11 +76,11 @@ func Attend(peer *p2p.Peer, rw p2p.MsgReader, names ...string) error {
 	done, attended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(attended)
-		ticker := time.NewTicker(period)
-		defer ticker.Stop()
+		ticks, stop := newTicks()
+		defer stop()
 		for {
 			select {
-			case <-ticker.C:
+			case <-ticks:
 			case <-done:
 				return
 			}
