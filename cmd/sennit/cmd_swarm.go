@@ -61,7 +61,7 @@ func (f *swarmFlags) register(cmd *cobra.Command) {
 	fs.StringVar(&f.keyFile, "nodekey", "", "key `FILE` that the store belongs to (default: nodekey below the data directory)")
 	fs.Uint64Var(&f.network, "network", bzz.DefaultNetworkID, "network id `N` of Swarm 0.3, with --node")
 	fs.Uint64Var(&f.later, "later-network", bzz.DefaultLaterNetworkID, "network id `N` of Swarm 0.5, with --node")
-	fs.Int64Var(&f.capacity, "capacity", 0, "let the local store hold up to `BYTES`; those unused for longest leave first (default: as before, at first 5 GiB)")
+	fs.Int64Var(&f.capacity, "capacity", 0, "let the local store hold up to `BYTES`; those unused for longest leave first (default: as before; at first, and when its index was lost, 5 GiB or what there is)")
 	fs.DurationVar(&f.timeout, "timeout", 15*time.Second, "`TIME` that connecting may take")
 	cmd.MarkFlagsMutuallyExclusive("node", "rpc")
 }
@@ -78,16 +78,16 @@ func (f *swarmFlags) open(cmd *cobra.Command, purpose swarmcmd.Purpose) (swarmcm
 	case f.capacity < 0:
 		return nil, usageError(fmt.Errorf("--capacity: %d bytes, want more than 0", f.capacity))
 	}
-	ctx, cancel := context.WithTimeoutCause(cmd.Context(), f.timeout, fmt.Errorf("no answer in %v", f.timeout))
-	defer cancel()
 	c := config.Default()
 	if f.dataDir != "" {
 		c.Node.DataDir = f.dataDir
 	}
 	c.Node.NodeKey, c.Bzz.NetworkID, c.Bzz.LaterNetworkID = f.keyFile, f.network, f.later
 	if len(f.nodes) > 0 {
-		return f.dial(ctx, &c, purpose, sayTo(cmd))
+		return f.dial(cmd.Context(), &c, purpose, sayTo(cmd))
 	}
+	ctx, cancel := context.WithTimeoutCause(cmd.Context(), f.timeout, fmt.Errorf("no answer in %v", f.timeout))
+	defer cancel()
 	if f.endpoint != "" {
 		return swarmcmd.Connect(ctx, f.endpoint)
 	}
@@ -103,13 +103,9 @@ func (f *swarmFlags) open(cmd *cobra.Command, purpose swarmcmd.Purpose) (swarmcm
 	return swarmcmd.OpenLocal(&c, f.capacity, sayTo(cmd))
 }
 
-// sayTo returns what writes lines to standard error, clear of a bar that may be drawn there.
+// sayTo returns what writes lines to standard error.
 func sayTo(cmd *cobra.Command) swarmcmd.Say {
-	out, wipe := cmd.ErrOrStderr(), ""
-	if swarmcmd.IsTerminal(out) {
-		wipe = "\r\x1b[K"
-	}
-	return func(text string) { fmt.Fprintf(out, "%s%s: %s\n", wipe, cmd.CommandPath(), text) }
+	return swarmcmd.Lines(cmd.ErrOrStderr(), cmd.CommandPath())
 }
 
 func (f *swarmFlags) dial(ctx context.Context, c *config.Config, purpose swarmcmd.Purpose, say swarmcmd.Say) (swarmcmd.Place, error) {
@@ -121,7 +117,7 @@ func (f *swarmFlags) dial(ctx context.Context, c *config.Config, purpose swarmcm
 		}
 		nodes = append(nodes, n)
 	}
-	return swarmcmd.Dial(ctx, c, f.capacity, purpose, nodes, say)
+	return swarmcmd.Dial(ctx, c, f.capacity, purpose, nodes, f.timeout, say)
 }
 
 // openInput opens a file to be put, and returns its size if that is known, else 0. "-" is standard input.

@@ -5,7 +5,12 @@ package ends
 import (
 	"context"
 	"fmt"
+	"net"
+	"net/netip"
+	"slices"
 	"sync"
+
+	"github.com/ethereum/go-ethereum/p2p/enode"
 
 	"github.com/sennit-net/sennit/trace"
 )
@@ -20,28 +25,42 @@ type Ends struct {
 	mu          sync.Mutex // guards what follows
 	n           int
 	first, last error
+	closed      int            // links that there had been
+	cause       error          // of the last of them
+	by          map[string]int // number of the last end, by node or by address: as many as the command dials
 }
 
 // New returns a recorder that is done after so many ends, 1 or more.
-func New(enough int) *Ends { return &Ends{enough: enough, done: make(chan struct{})} }
+func New(enough int) *Ends {
+	return &Ends{enough: enough, done: make(chan struct{}), by: make(map[string]int)}
+}
 
 // Record keeps the cause of an end.
 func (e *Ends) Record(event trace.Event) {
 	switch event := event.(type) {
 	case *trace.LinkRefused:
-		e.end(fmt.Errorf("%s: %w", event.Stage, event.Err))
+		e.end(event.Link.Peer, event.Remote, fmt.Errorf("%s: %w", event.Stage, event.Err), false)
 	case *trace.LinkClosed:
-		e.end(fmt.Errorf("the link ended, by the %v side: %w", event.Side, event.Cause))
+		e.end(event.Link.Peer, nil, fmt.Errorf("the link ended, by the %v side: %w", event.Side, event.Cause), true)
 	}
 }
 
-func (e *Ends) end(err error) {
+func (e *Ends) end(peer enode.ID, remote net.Addr, err error, closed bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.n++; e.n == 1 {
 		e.first = err
 	}
 	e.last = err
+	if closed {
+		e.closed++
+		e.cause = err
+	}
+	if peer != (enode.ID{}) {
+		e.by[peer.String()] = e.n
+	} else if remote != nil { // that it is the node there has not been shown
+		e.by[remote.String()] = e.n
+	}
 	if e.n == e.enough {
 		close(e.done)
 	}
@@ -62,6 +81,26 @@ func (e *Ends) Last() (int, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.n, e.last
+}
+
+// Closed returns how many links ended that there had been, and the cause of the last; nil if there was none.
+func (e *Ends) Closed() (int, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.closed, e.cause
+}
+
+// Each reports whether each of the nodes, whose endpoints are addresses, had an end after the first n.
+func (e *Ends) Each(nodes []*enode.Node, n int) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return !slices.ContainsFunc(nodes, func(node *enode.Node) bool {
+		last := e.by[node.ID().String()]
+		if at, ok := node.TCPEndpoint(); ok {
+			last = max(last, e.by[netip.AddrPortFrom(at.Addr().Unmap(), at.Port()).String()])
+		}
+		return last <= n
+	})
 }
 
 // Tell hands the cause of the first end on when there were enough; the function it returns ends that, and waits for it.

@@ -3,8 +3,11 @@ package ends
 import (
 	"context"
 	"errors"
+	"net"
 	"testing"
 
+	"github.com/ethereum/go-ethereum/crypto"
+	"github.com/ethereum/go-ethereum/p2p/enode"
 	"go.uber.org/goleak"
 
 	"github.com/sennit-net/sennit/trace"
@@ -43,5 +46,29 @@ func TestItIsDoneAfterEnoughEndsAndKnowsTheFirstAndTheLast(t *testing.T) {
 	}
 	if unheard.Err() != nil {
 		t.Error("somebody is told who did not want it any more")
+	}
+}
+
+func TestItTellsLinksFromRefusalsAndNodesFromEachOther(t *testing.T) {
+	var nodes []*enode.Node
+	for port := range 2 {
+		key, err := crypto.GenerateKey()
+		if err != nil {
+			t.Fatal(err)
+		}
+		nodes = append(nodes, enode.NewV4(&key.PublicKey, net.IPv4(127, 0, 0, 1), 1000+port, 0))
+	}
+	e, err := New(5), errors.New("one")
+	e.Record(&trace.LinkClosed{Link: trace.Link{Peer: nodes[0].ID()}, Cause: err})
+	e.Record(&trace.LinkRefused{Link: trace.Link{Peer: nodes[0].ID()}, Stage: "dial", Err: errors.New("two")})
+	if n, cause := e.Closed(); n != 1 || !errors.Is(cause, err) {
+		t.Errorf("%d links, the last ended with %v", n, cause)
+	}
+	if e.Each(nodes, 0) || !e.Each(nodes[:1], 1) || e.Each(nodes[:1], 2) {
+		t.Error("one node counts for another, or an end that was before")
+	}
+	e.Record(&trace.LinkRefused{Remote: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1001}, Stage: "rlpx", Err: err}) // no name yet
+	if !e.Each(nodes, 1) || e.Each(nodes, 2) {
+		t.Error("a node is not known by its address")
 	}
 }

@@ -15,6 +15,22 @@ const (
 	barWidth  = 30
 )
 
+// screen is held while a bar or a line is written: both may come at the same time, and a process has one terminal.
+var screen sync.Mutex
+
+// Lines returns a [Say] that writes lines with a name in front to out, clear of a [Bar] that may be drawn there.
+func Lines(out io.Writer, name string) Say {
+	wipe := ""
+	if IsTerminal(out) {
+		wipe = "\r\x1b[K"
+	}
+	return func(text string) {
+		screen.Lock()
+		defer screen.Unlock()
+		fmt.Fprintf(out, "%s%s: %s\n", wipe, name, text)
+	}
+}
+
 // Bar draws on a terminal how far something is. A nil Bar draws nothing. Its methods are safe for concurrent use.
 type Bar struct {
 	// Static after construction.
@@ -22,8 +38,7 @@ type Bar struct {
 	now  func() time.Time
 	name string
 
-	// Guarded by mu.
-	mu    sync.Mutex
+	// Guarded by screen.
 	began time.Time
 	first int64 // done when it began
 	drawn time.Time
@@ -43,8 +58,8 @@ func (b *Bar) Tell(done, total int64) {
 	if b == nil {
 		return
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
+	screen.Lock()
+	defer screen.Unlock()
 	now := b.now()
 	if b.began.IsZero() {
 		b.began, b.first = now, done
@@ -61,8 +76,8 @@ func (b *Bar) End() {
 	if b == nil {
 		return
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
+	screen.Lock()
+	defer screen.Unlock()
 	if b.shown {
 		fmt.Fprintln(b.out)
 	}

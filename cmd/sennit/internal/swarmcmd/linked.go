@@ -47,7 +47,7 @@ type linked struct {
 	node   *bzz.Node
 	server *p2p.Server
 	shelf  *shelf // what is offered; nil if nothing is
-	nodes  int
+	nodes  []*enode.Node
 	say    Say
 	ends   *ends.Ends
 
@@ -61,14 +61,19 @@ type linked struct {
 var dialects = map[Purpose][]bzz.Dialects{ToGet: {bzz.Early | bzz.Later}, ToPut: {bzz.Early, bzz.Later}}
 
 // Dial opens the local store and links to nodes with the configuration's key, and returns when Swarm runs on a link to one
-// of them. capacity and say are as for [OpenLocal]; say is also told when the links are lost, and when one is back. The error
-// says why on none Swarm runs.
-func Dial(ctx context.Context, c *config.Config, capacity int64, purpose Purpose, nodes []*enode.Node, say Say) (Place, error) {
+// of them. That may take timeout, not counting how long the store takes to open; 0 is no limit. capacity and say are as for
+// [OpenLocal]; say is also told when the links are lost, and when one is back. The error says why on none Swarm runs.
+func Dial(ctx context.Context, c *config.Config, capacity int64, purpose Purpose, nodes []*enode.Node, timeout time.Duration, say Say) (Place, error) {
 	l, err := openLocal(c, capacity, say)
 	if err != nil {
 		return nil, err
 	}
-	d := &linked{local: l, nodes: len(nodes), say: say}
+	if timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, timeout, fmt.Errorf("no answer in %v", timeout))
+		defer cancel()
+	}
+	d := &linked{local: l, nodes: nodes, say: say}
 	var failed error
 	for _, speak := range dialects[purpose] {
 		err := d.start(ctx, c, purpose, speak, nodes)
@@ -104,7 +109,7 @@ func (d *linked) start(ctx context.Context, c *config.Config, purpose Purpose, s
 	}
 	d.ends = ends.New(len(nodes))
 	d.server = &p2p.Server{Config: p2p.Config{
-		PrivateKey: key, Name: c.Node.Name, MaxPeers: len(nodes), NoDiscovery: true, Protocols: d.node.Protocols(), Recorder: d.ends,
+		PrivateKey: key, Name: c.Node.Name, MaxPeers: len(nodes), DialRatio: 1, NoDiscovery: true, Protocols: d.node.Protocols(), Recorder: d.ends,
 		Logger: settings.Logger,
 	}}
 	if err := d.server.Start(); err != nil {
@@ -241,8 +246,8 @@ func (d *linked) Close() error {
 
 // String says how many nodes there are.
 func (d *linked) String() string {
-	if d.nodes == 1 {
+	if len(d.nodes) == 1 {
 		return "the node"
 	}
-	return fmt.Sprintf("the %d nodes", d.nodes)
+	return fmt.Sprintf("the %d nodes", len(d.nodes))
 }

@@ -33,7 +33,8 @@ type Place interface {
 	String() string
 }
 
-// Say is told in a line of text, now and then, what takes a while or is not as it should be. A nil Say is told nothing.
+// Say is told in a line of text, now and then, what takes a while or is not as it should be. It is called from several
+// goroutines, at the same time if it comes to that, and must not wait for the place. A nil Say is told nothing.
 type Say func(text string)
 
 func (s Say) tell(format string, args ...any) {
@@ -50,7 +51,7 @@ type local struct {
 }
 
 // OpenLocal opens the store that a node of this configuration has, with the key that it has; both are made if missing.
-// capacity is that of the store, in bytes; 0 means as it was. say is told if the store's index has to be made anew.
+// capacity is that of the store, in bytes; 0 means as it was, or if the index has to be made anew what [store.Options] says. say is told if the store's index has to be made anew.
 func OpenLocal(c *config.Config, capacity int64, say Say) (Place, error) {
 	l, err := openLocal(c, capacity, say)
 	if err != nil {
@@ -80,7 +81,7 @@ func openLocal(c *config.Config, capacity int64, say Say) (*local, error) {
 		return nil, fmt.Errorf("chunks: %w", err)
 	}
 	if n := chunks.Stats().Rebuilt; n > 0 {
-		say.tell("the store in %s: %d chunks were found", dir, n)
+		say.tell("the store in %s: %d chunks were found; from now on it may hold %d MiB", dir, n, chunks.Stats().Capacity*store.SlotSize>>20)
 	}
 	return &local{Store: chunks, dir: dir}, nil
 }
