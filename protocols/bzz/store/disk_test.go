@@ -89,6 +89,64 @@ func TestAStoreOpenedWithLessCapacityShrinks(t *testing.T) {
 	}
 }
 
+func TestAChunkThatTheDiskHasLostIsPutAnew(t *testing.T) {
+	dir := t.TempDir()
+	s := mustOpen(t, dir, Options{})
+	defer s.Close()
+	for i := range 40 {
+		mustPut(t, s, i)
+	}
+	mustSync(t, s)
+	if err := os.Truncate(filepath.Join(dir, slotsName), 10*SlotSize); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 40 {
+		if existed, err := s.Put(t.Context(), numbered(i)); err != nil || existed != (i < 10) {
+			t.Errorf("chunk %d: existed %v, %v", i, existed, err)
+		}
+	}
+	mustSync(t, s)
+	want(t, s, 40, func(int) bool { return true })
+	if st := s.Stats(); st.Chunks != 40 || st.Corrupt != 30 {
+		t.Errorf("%+v", st)
+	}
+}
+
+func TestAStoreWhoseFileOfChunksIsGoneSaysSoAndIsEmpty(t *testing.T) {
+	for name, lose := range map[string]func(string) error{
+		"removed": os.Remove,
+		"emptied": func(path string) error { return os.Truncate(path, 0) },
+	} {
+		dir := t.TempDir()
+		s := mustOpen(t, dir, Options{})
+		for i := range 40 {
+			mustPut(t, s, i)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := lose(filepath.Join(dir, slotsName)); err != nil {
+			t.Fatal(err)
+		}
+		var told []Rebuild
+		s = mustOpen(t, dir, Options{Rebuilding: func(r Rebuild) { told = append(told, r) }})
+		if len(told) != 1 || told[0].Cause == nil || !strings.Contains(told[0].Cause.Error(), "40 chunks are lost") {
+			t.Errorf("%s: told %v", name, told)
+		}
+		if st := s.Stats(); st.Chunks != 0 {
+			t.Errorf("%s: %+v", name, st)
+		}
+		for i := range 40 {
+			mustPut(t, s, i)
+		}
+		mustSync(t, s)
+		want(t, s, 40, func(int) bool { return true })
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestAStoreRemembersItsCapacity(t *testing.T) {
 	dir := t.TempDir()
 	for _, tt := range []struct{ opened, want int64 }{{0, DefaultCapacity / SlotSize}, {7 * SlotSize, 7}, {0, 7}, {9 * SlotSize, 9}, {0, 9}} {

@@ -48,8 +48,9 @@ type Options struct {
 	// for one. A store on disk takes somewhat more than that, see [Store]; opened with less than it had, it shrinks.
 	Capacity int64
 
-	// Rebuilding, if not nil, is told when a store on disk has an index that is damaged, missing or of an older format, and again while the index
-	// is made anew from the chunks, which Open waits for. It is called by Open.
+	// Rebuilding, if not nil, is told when a store on disk has an index that is damaged, missing or of an older format, and
+	// again while the index is made anew from the chunks, which Open waits for; and when the file of chunks is gone or empty,
+	// with a Total of 0. It is called by Open.
 	Rebuilding func(Rebuild)
 }
 

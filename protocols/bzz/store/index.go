@@ -158,7 +158,7 @@ func prepare(tx *bolt.Tx, opts *Options, chunks bool) error {
 			return fmt.Errorf("index of format %x, this program knows %d and %d", old, oldFormat, format)
 		}
 		if owner := meta.Get([]byte("base")); string(owner) != string(opts.Base[:]) {
-			return fmt.Errorf("index of the node at %x, not of %v", owner, opts.Base)
+			return fmt.Errorf("index of the node at %x, not of %v; without the file index its chunks become those of this node", owner, opts.Base)
 		}
 		if old[0] == oldFormat && chunks {
 			return errOld // and without chunks there is nothing in it
@@ -241,6 +241,21 @@ type state struct {
 	chunks  int64
 	lastUse uint64
 	cursors [Bins]uint64
+}
+
+// forget takes all chunks out of the index. Their numbers are not used again.
+func (x *index) forget() error {
+	return x.update(func(tx *bolt.Tx) error {
+		for _, name := range [][]byte{bucketChunks, bucketOrder, bucketUsed} {
+			if err := tx.DeleteBucket(name); err != nil {
+				return err
+			}
+			if _, err := tx.CreateBucket(name); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // load reads the state, calls claim for the slot of each chunk, and looks whether all of the index can be read and agrees.

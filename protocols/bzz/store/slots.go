@@ -79,8 +79,8 @@ func openSlots(path string) (*slotFile, error) {
 	return &slotFile{file: f, most: (info.Size() + SlotSize - 1) / SlotSize}, nil
 }
 
-// claim marks a slot as used. It fails if the slot is used already, or is not in the file; if there is nothing in the file, all
-// is lost, and found to be when it is read.
+// claim marks a slot as used. It fails if the slot is used already, or is not in the file; that
+// nothing is in the file is for whoever opens the store to see.
 func (s *slotFile) claim(slot uint32) error {
 	if s.most > 0 && int64(slot) >= s.most {
 		return fmt.Errorf("slot %d of %d", slot, s.most)

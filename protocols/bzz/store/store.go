@@ -149,6 +149,13 @@ func (s *Store) openFiles(dir string, opts Options) (_ os.FileInfo, err error) {
 		return x.file, err
 	}
 	state, err := x.load(opts.Base, slots.claim)
+	if err == nil && state.chunks > 0 && slots.most == 0 {
+		if opts.Rebuilding != nil {
+			opts.Rebuilding(Rebuild{Cause: fmt.Errorf("%d chunks are lost: their file is gone or empty", state.chunks)})
+		}
+		slots.used, state.chunks = nil, 0
+		err = x.forget()
+	}
 	if err == nil {
 		err = slots.trim()
 	}
@@ -163,7 +170,8 @@ func (s *Store) openFiles(dir string, opts Options) (_ os.FileInfo, err error) {
 	return x.file, nil
 }
 
-// Put stores c, unless it is there already, which counts as a use of it. It waits while too much waits to be written.
+// Put stores c, unless it is there already, which counts as a use of it. That is looked up on the disk: a chunk that the disk
+// has lost is stored anew. It waits while too much waits to be written.
 // Errors are [ErrClosed], that of ctx, [chunk.ErrInvalid] for the zero chunk, and those of the disk, which may have
 // befallen chunks that were put before. The disk is tried again, so a later Put may succeed.
 func (s *Store) Put(ctx context.Context, c chunk.Chunk) (existed bool, err error) {
@@ -172,11 +180,16 @@ func (s *Store) Put(ctx context.Context, c chunk.Chunk) (existed bool, err error
 	}
 	for {
 		writes, existed, err := s.lookup(c.Address())
-		if err != nil || existed {
-			return existed, err
+		if err != nil {
+			return false, err
 		}
-		existed, wait, err := s.enqueue(c, writes)
-		if err != nil || existed || wait == nil {
+		var wait <-chan struct{}
+		if existed {
+			if _, err = s.Get(ctx, c.Address()); !errors.Is(err, ErrNotFound) {
+				return err == nil, err
+			}
+			wait = s.roomForDamage()
+		} else if existed, wait, err = s.enqueue(c, writes); err != nil || existed || wait == nil {
 			return existed, err
 		}
 		select {
@@ -231,11 +244,17 @@ func (s *Store) lookup(addr chunk.Address) (writes uint64, existed bool, err err
 	if closed || p != nil {
 		return writes, false, nil // enqueue finds out
 	}
-	_, err = s.index.place(addr)
+	at, err := s.index.place(addr)
 	if errors.Is(err, ErrNotFound) {
 		return writes, false, nil
 	} else if err != nil {
 		return 0, false, err
+	}
+	s.mu.Lock()
+	id, lost := s.damaged[addr]
+	s.mu.Unlock()
+	if lost && id == at.id {
+		return writes, false, nil // the write that stores it takes the damaged one out first
 	}
 	s.touch(addr)
 	return writes, true, nil
@@ -313,6 +332,17 @@ func (s *Store) reportDamage(addr chunk.Address, id uint64) {
 		s.damaged[addr] = id
 	}
 	s.signal(s.wake)
+}
+
+// roomForDamage returns what to wait for before a damaged chunk that was found is sure to be known as such.
+func (s *Store) roomForDamage() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.damaged) < maxTouched {
+		return closedChan
+	}
+	s.signal(s.hurry)
+	return s.room
 }
 
 // Has reports whether the store has a chunk. That is no use of it.

@@ -54,6 +54,8 @@ func rebuilding(logger log.Logger) func(store.Rebuild) {
 	next := int64(0)
 	return func(r store.Rebuild) {
 		switch {
+		case r.Total == 0:
+			logger.Warn("the store of Swarm's chunks begins anew", "err", r.Cause)
 		case r.Done == 0:
 			logger.Warn("the index of Swarm's chunks is made anew", "err", r.Cause, "slots", r.Total)
 		case r.Done >= next || r.Done == r.Total:

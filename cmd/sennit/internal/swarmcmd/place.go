@@ -70,7 +70,10 @@ func openLocal(c *config.Config, capacity int64, say Say) (*local, error) {
 		return nil, err
 	}
 	rebuilding := func(r store.Rebuild) {
-		if r.Done == 0 {
+		switch {
+		case r.Total == 0:
+			say.tell("the store in %s: %v; it begins anew", dir, r.Cause)
+		case r.Done == 0:
 			say.tell("the store in %s: %v; it is made anew from the file of chunks, %d MiB", dir, r.Cause, r.Total*store.SlotSize>>20)
 		}
 	}

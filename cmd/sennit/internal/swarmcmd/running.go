@@ -2,7 +2,11 @@ package swarmcmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"net"
+	"syscall"
 
 	"github.com/ethereum/go-ethereum/common/hexutil"
 	"github.com/ethereum/go-ethereum/rpc"
@@ -27,11 +31,19 @@ func Connect(ctx context.Context, endpoint string) (Place, error) {
 	return &running{client, endpoint}, nil
 }
 
+// failed says of a call's error which node it was, and of a lost connection what can be done.
+func (r *running) failed(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, rpc.ErrClientQuit) || errors.Is(err, net.ErrClosed) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
+		return fmt.Errorf("%s has gone (%w); start it again, and this command once more: what is there already takes no time", r, err)
+	}
+	return fmt.Errorf("%s: %w", r, err)
+}
+
 // Put has the node keep a chunk.
 func (r *running) Put(ctx context.Context, c chunk.Chunk) error {
 	var addr chunk.Address
 	if err := r.client.CallContext(ctx, &addr, "bzz_putChunk", hexutil.Bytes(c.Data())); err != nil {
-		return fmt.Errorf("%s: %w", r, err)
+		return r.failed(err)
 	}
 	if addr != c.Address() {
 		return fmt.Errorf("%s has another address for chunk %v: %v", r, c.Address(), addr)
@@ -43,7 +55,7 @@ func (r *running) Put(ctx context.Context, c chunk.Chunk) error {
 func (r *running) Get(ctx context.Context, addr chunk.Address) (chunk.Chunk, error) {
 	var data hexutil.Bytes
 	if err := r.client.CallContext(ctx, &data, "bzz_getChunk", addr); err != nil {
-		return chunk.Chunk{}, fmt.Errorf("%s: %w", r, err)
+		return chunk.Chunk{}, r.failed(err)
 	}
 	return chunk.Verify(addr, data)
 }
