@@ -8,6 +8,7 @@ import (
 	"github.com/golang/snappy"
 
 	"github.com/sennit-net/sennit/internal/frame"
+	"github.com/sennit-net/sennit/internal/race"
 	"github.com/sennit-net/sennit/p2p"
 )
 
@@ -67,7 +68,7 @@ func (f *flooders) stop() {
 
 func TestTheHeapStaysWithinTheBudgetThoughNobodyReads(t *testing.T) {
 	peers := 1000
-	if testing.Short() || p2p.RaceEnabled {
+	if testing.Short() || race.Enabled {
 		peers = 100 // the handshakes of 1,000 take half a minute under the race detector
 	}
 	some := peers / 10
@@ -100,10 +101,10 @@ func TestTheHeapStaysWithinTheBudgetThoughNobodyReads(t *testing.T) {
 			settle(t, srv)
 			grown := int(liveHeap()) - int(before) - test.peers*(20<<10) // the clients' buffers
 			t.Logf("the heap has grown by %d KiB", grown>>10)
-			if grown < testBudget/2 && !p2p.RaceEnabled {
+			if grown < testBudget/2 && !race.Enabled {
 				t.Errorf("the heap has grown by %d bytes: the budget was not put to the test", grown)
 			}
-			if limit := testBudget + test.peers*perLink + inPools; grown > limit && !p2p.RaceEnabled {
+			if limit := testBudget + test.peers*perLink + inPools; grown > limit && !race.Enabled {
 				t.Errorf("the heap has grown by %d bytes, more than %d", grown, limit)
 			}
 		})

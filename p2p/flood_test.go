@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sennit-net/sennit/internal/frame"
+	"github.com/sennit-net/sennit/internal/race"
 	"github.com/sennit-net/sennit/p2p"
 )
 
@@ -69,7 +70,7 @@ func (f *forger) sealedInPieces(code byte, n, size int) {
 
 func TestAMillionPingsOfAPeerThatNeverReadsCostNoMemory(t *testing.T) {
 	rounds := 10
-	if testing.Short() || p2p.RaceEnabled {
+	if testing.Short() || race.Enabled {
 		rounds = 1 // 100,000 pings: the rest is the same again, and takes seconds
 	}
 	const perRound, perWrite = 100_000, 500
@@ -93,7 +94,7 @@ func TestAMillionPingsOfAPeerThatNeverReadsCostNoMemory(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if now := liveHeap(); now > before+1<<20 && !p2p.RaceEnabled {
+		if now := liveHeap(); now > before+1<<20 && !race.Enabled {
 			t.Fatalf("the heap has grown from %d to %d bytes", before, now)
 		}
 		roundTrips(x.bystander, 1)
@@ -120,7 +121,7 @@ func TestAMillionPingsOfAPeerThatNeverReadsCostNoMemory(t *testing.T) {
 
 func TestAMalformedConnectionLeavesTheNextThousandUnharmed(t *testing.T) {
 	honest, workers := 1000, 4
-	if testing.Short() || p2p.RaceEnabled {
+	if testing.Short() || race.Enabled {
 		honest = 100 // the handshakes of 1,000 take half a minute under the race detector
 	}
 	x := newTarget(t)

@@ -17,6 +17,7 @@ import (
 	"github.com/ethereum/go-ethereum/log"
 
 	"github.com/sennit-net/sennit/internal/frame"
+	"github.com/sennit-net/sennit/internal/race"
 	"github.com/sennit-net/sennit/p2p"
 )
 
@@ -133,7 +134,7 @@ func (x *target) survives(t *testing.T, size int, attack func()) {
 	attack()
 	runtime.ReadMemStats(&after)
 	roundTrips(x.bystander, 1)
-	if n := after.TotalAlloc - before.TotalAlloc; n > uint64(allocBase+allocRatio*size) && !p2p.RaceEnabled {
+	if n := after.TotalAlloc - before.TotalAlloc; n > uint64(allocBase+allocRatio*size) && !race.Enabled {
 		t.Errorf("%d bytes allocated for %d sent", n, size)
 	}
 }
@@ -148,7 +149,7 @@ func (x *target) recovers(t *testing.T) {
 	roundTrips(w, 10)
 	w.fd.Close()
 	until(t, "the end of the honest peer", func() bool { return x.PeerCount() == 1 })
-	if now := liveHeap(); now > x.heap+heapGrowth && !p2p.RaceEnabled {
+	if now := liveHeap(); now > x.heap+heapGrowth && !race.Enabled {
 		t.Errorf("the heap has grown from %d to %d bytes", x.heap, now)
 	}
 }

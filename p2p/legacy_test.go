@@ -13,6 +13,8 @@ import (
 	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/ethereum/go-ethereum/crypto/ecies"
 	"github.com/ethereum/go-ethereum/rlp"
+
+	"github.com/sennit-net/sennit/internal/race"
 )
 
 // authFields are what an initiator has to say (rlpx.md, "Initial Handshake").
@@ -157,7 +159,7 @@ func TestAHalfPacketThatLooksPlainHoldsNoSlot(t *testing.T) {
 	if _, err := fd.Write(sizedAuth(t, newKey(t), &srv.PrivateKey.PublicKey, 0x0400)[:plainAuthSize]); err != nil {
 		t.Fatal(err)
 	}
-	if d, err := tryConnect(t, srv); err != nil || d > time.Second && !raceEnabled {
+	if d, err := tryConnect(t, srv); err != nil || d > time.Second && !race.Enabled {
 		t.Errorf("the honest dial took %v, %v", d, err)
 	}
 }

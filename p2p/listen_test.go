@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sennit-net/sennit/internal/race"
 	"github.com/sennit-net/sennit/p2p/rlpx"
 )
 
@@ -87,7 +88,7 @@ func TestTenThousandSilentConnectionsLeaveHonestOnesAlone(t *testing.T) {
 		undisturbed = max(undisturbed, d)
 	}
 	t.Logf("%d honest dials, the slowest took %v, and %v at another server", dials, worst, undisturbed)
-	if worst > max(time.Second, 3*undisturbed) && !raceEnabled { // it makes handshakes many times slower
+	if worst > max(time.Second, 3*undisturbed) && !race.Enabled { // it makes handshakes many times slower
 		t.Errorf("the slowest of %d honest dials took %v, and %v at another server", dials, worst, undisturbed)
 	}
 	g := srv.active().gate
@@ -112,7 +113,7 @@ func TestUnfinishedHandshakesLeaveHonestOnesAlone(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if d, err := tryConnect(t, srv); err != nil || d > time.Second && !raceEnabled {
+	if d, err := tryConnect(t, srv); err != nil || d > time.Second && !race.Enabled {
 		t.Errorf("the honest dial took %v, %v", d, err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/ethereum/go-ethereum/rlp"
 
 	"github.com/sennit-net/sennit/internal/frame"
+	"github.com/sennit-net/sennit/internal/race"
 	"github.com/sennit-net/sennit/p2p"
 	"github.com/sennit-net/sennit/p2p/rlpx"
 )
@@ -151,7 +152,7 @@ func TestAnIdlePeerCostsLittle(t *testing.T) {
 	heap, stack := used()
 	heap, stack = (heap-heap0)/count-socket, (stack-stack0)/count
 	t.Logf("%d B of heap and %d B of stack per peer, %d B for the client's socket taken off", heap, stack, socket)
-	if (heap > idleHeap || stack > idleStack) && !p2p.RaceEnabled {
+	if (heap > idleHeap || stack > idleStack) && !race.Enabled {
 		t.Errorf("an idle peer takes %d bytes of heap and %d of stack, more than %d or %d", heap, stack, idleHeap, idleStack)
 	}
 }

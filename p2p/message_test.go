@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/ethereum/go-ethereum/rlp"
+
+	"github.com/sennit-net/sennit/internal/race"
 )
 
 // msgList is a MsgReadWriter that holds what was written, for tests that need no second goroutine.
@@ -81,7 +83,7 @@ func TestDecodeAllocatesNothingForANumber(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	if allocs > 0 && !raceEnabled {
+	if allocs > 0 && !race.Enabled {
 		t.Errorf("%v allocations", allocs)
 	}
 }
@@ -105,7 +107,7 @@ func TestSendAllocatesTheReaderOnly(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	if allocs > 1 && !raceEnabled {
+	if allocs > 1 && !race.Enabled {
 		t.Errorf("%v allocations", allocs)
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+
+	"github.com/sennit-net/sennit/internal/race"
 )
 
 func TestABufferIsAtLeastAsLargeAsAskedAndAtMostTwice(t *testing.T) {
@@ -99,7 +101,7 @@ func TestPoolsAreEmptiedByTheGarbageCollector(t *testing.T) {
 }
 
 func TestGetAndFreeAllocateNothingOnceWarm(t *testing.T) {
-	if raceEnabled {
+	if race.Enabled {
 		t.Skip("under the race detector sync.Pool drops buffers at random")
 	}
 	Get(5000).Free()

@@ -21,6 +21,7 @@ var table = []row{
 	{tree: "internal/buffer"},
 	{tree: "trace", foreign: []string{geth + "/p2p/enode"}},
 	{tree: "internal/shape"}, // for tests and benchmarks only
+	{tree: "internal/race"},  // for tests only
 
 	// Floors 1 to 3: connection, link, public API.
 	{tree: "p2p/rlpx", own: []string{"internal/frame", "internal/buffer", "trace"}, foreign: dependencies},
@@ -29,6 +30,7 @@ var table = []row{
 
 	// Floor 4: what uses the public API.
 	{tree: "protocols/internal/silence", own: []string{"p2p"}},
+	{tree: "protocols/internal/echo", own: []string{"p2p"}}, // for tests only
 	{tree: "protocols/eth", own: []string{"p2p", "protocols/internal/silence"}, foreign: dependencies},
 	{tree: "protocols/shh", own: []string{"p2p", "protocols/internal/silence"}, foreign: dependencies},
 	{tree: "protocols/bzz", own: []string{"p2p", "protocols/internal/silence"}, foreign: dependencies},

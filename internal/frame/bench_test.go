@@ -5,10 +5,12 @@ import (
 	"testing"
 
 	"github.com/ethereum/go-ethereum/crypto/keccak"
+
+	"github.com/sennit-net/sennit/internal/race"
 )
 
 func TestFramesCostNoAllocation(t *testing.T) {
-	if raceEnabled {
+	if race.Enabled {
 		t.Skip("the race detector has pools lose what they are given")
 	}
 	sealer, opener := pair(t, "allocations")

@@ -33,7 +33,7 @@ func (o *Opener) Open(buf []byte) (n int, whole bool, err error) {
 	// Not verified yet, the length decides only how much of what is in buf goes into the MAC of the body.
 	n = headerLength(buf)
 	whole = n > 0 && SealedSize(n) <= len(buf)
-	good := 1
+	var good int
 	if whole {
 		body, bodyMAC := buf[HeaderSize:][:PaddedSize(n)], buf[HeaderSize+PaddedSize(n):][:MACSize]
 		header, rest := o.mac.frame(o.header[:], body)

@@ -6,10 +6,11 @@ import (
 	"testing"
 
 	"github.com/sennit-net/sennit/internal/frame"
+	"github.com/sennit-net/sennit/internal/race"
 )
 
 func TestSmallMessagesAllocateNothingOnceWarm(t *testing.T) {
-	if raceEnabled {
+	if race.Enabled {
 		t.Skip("the race detector allocates on its own account, and sync.Pool drops buffers at random under it")
 	}
 	for _, test := range []struct {
@@ -60,7 +61,7 @@ func TestSmallMessagesAllocateNothingOnceWarm(t *testing.T) {
 }
 
 func TestControlMessagesAllocateNothing(t *testing.T) {
-	if raceEnabled {
+	if race.Enabled {
 		t.Skip("the race detector allocates on its own account")
 	}
 	ca, cb := tcpPair(t)

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/sennit-net/sennit/internal/buffer"
+	"github.com/sennit-net/sennit/internal/race"
 )
 
 // assembled is an assembly under test with the memory it has taken.
@@ -76,7 +77,7 @@ func TestAnAssemblyHandsOutEveryByteOnceHoweverItComes(t *testing.T) {
 	}
 	for name, split := range splits {
 		for _, size := range []int{16, 32, 40<<10 + 16, firstAssembly - 16, firstAssembly, firstAssembly + 16, 1<<20 + 32, 3 << 20} {
-			if size > 1<<20 && name != "all that fits" && name != "at random" || raceEnabled && size > 1<<20 {
+			if size > 1<<20 && name != "all that fits" && name != "at random" || race.Enabled && size > 1<<20 {
 				continue
 			}
 			for _, refuseAt := range []int{0, 1, 2, 3} {

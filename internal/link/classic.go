@@ -164,14 +164,15 @@ func (f *rlpx) Receive(in *Input, to Sink) error {
 		if _, err := in.Peek(frame.HeaderSize); err != nil {
 			return err
 		}
-		n, whole, err := f.opener.Open(in.Unread())
+		read := in.Unread()
+		n, whole, err := f.opener.Open(read)
 		if err != nil {
 			return err
 		}
 		switch head := frame.HeaderSize; {
 		case whole:
-			p, _ := in.Next(frame.SealedSize(n)) // which is there
-			err = f.deliver(p[head:][:n], to)
+			in.Skip(frame.SealedSize(n))
+			err = f.deliver(read[head:][:n], to)
 		case frame.PaddedSize(n)+frame.MACSize > busyRead:
 			in.Skip(head)
 			err = f.receiveLarge(in, n, to)

@@ -55,7 +55,7 @@ func (in *Input) Peek(n int) ([]byte, error) {
 	return in.buf[in.r : in.r+n], nil
 }
 
-// Unread returns what has been read and not been asked for, to use and change until the next call of another method.
+// Unread returns what has been read and not been asked for, to use and change until the next read.
 func (in *Input) Unread() []byte { return in.buf[in.r:in.w] }
 
 // Skip consumes n bytes that Unread has shown, at most as many as it has.

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"testing/iotest"
 	"time"
+
+	"github.com/sennit-net/sennit/internal/race"
 )
 
 // scripted is a connection whose reads come from a reader.
@@ -40,7 +42,7 @@ func TestInputHandsOutTheBytesInOrderHoweverTheyCome(t *testing.T) {
 	}
 	for name, reader := range readers {
 		seeds := uint64(10)
-		if raceEnabled {
+		if race.Enabled {
 			seeds = 2
 		}
 		for seed := range seeds {

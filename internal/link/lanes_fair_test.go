@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sennit-net/sennit/internal/lanes"
+	"github.com/sennit-net/sennit/internal/race"
 )
 
 // shares has lanes send for all they are worth over a connection of the given rate, in bytes per millisecond, and returns
@@ -82,7 +83,7 @@ func TestLanesShareALinkInProportionToTheirWeightsWhateverTheSizesOfTheirMessage
 					// Four share what two share, on a slow connection with larger errors: what a lane may send in its turn
 					// follows the pace, which others' writes change.
 					all, within := 24*mib, 0.05
-					if raceEnabled { // it takes ten times as long, and the beginning counts for more in a third of it
+					if race.Enabled { // it takes ten times as long, and the beginning counts for more in a third of it
 						all, within = 8*mib, 0.1
 					}
 					if len(test.sizes) > 2 {

@@ -7,10 +7,11 @@ import (
 	"testing"
 
 	"github.com/sennit-net/sennit/internal/lanes"
+	"github.com/sennit-net/sennit/internal/race"
 )
 
 func TestAHugeTotalTakesNoMemoryBeforeItsBytesCome(t *testing.T) {
-	if raceEnabled {
+	if race.Enabled {
 		t.Skip("the race detector takes memory on its own account")
 	}
 	const links, perLane = 20, 48 << 10 // one buffer of the message's chain is 40 KiB
@@ -42,7 +43,7 @@ func TestAHugeTotalTakesNoMemoryBeforeItsBytesCome(t *testing.T) {
 }
 
 func TestAFloodThatNobodyReadsLeavesMemoryFlat(t *testing.T) {
-	if raceEnabled {
+	if race.Enabled {
 		t.Skip("the race detector takes memory on its own account")
 	}
 	for _, size := range []int{0, 64, 700, 100_000} {
@@ -88,7 +89,7 @@ func TestAFloodThatNobodyReadsLeavesMemoryFlat(t *testing.T) {
 }
 
 func TestSmallMessagesOfLanesAllocateNothingOnceWarm(t *testing.T) {
-	if raceEnabled {
+	if race.Enabled {
 		t.Skip("the race detector allocates on its own account, and sync.Pool drops buffers at random under it")
 	}
 	for _, size := range []int{0, 64, 1 << 10} {
@@ -132,7 +133,7 @@ func TestSmallMessagesOfLanesAllocateNothingOnceWarm(t *testing.T) {
 }
 
 func TestFramesOfControlAllocateNothing(t *testing.T) {
-	if raceEnabled {
+	if race.Enabled {
 		t.Skip("the race detector allocates on its own account")
 	}
 	ca, cb := tcpPair(t)

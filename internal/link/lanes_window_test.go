@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sennit-net/sennit/internal/lanes"
+	"github.com/sennit-net/sennit/internal/race"
 	"github.com/sennit-net/sennit/trace"
 )
 
@@ -95,7 +96,7 @@ func TestALaneOfSmallMessagesKeepsItsWindowAndHardlyPings(t *testing.T) {
 }
 
 func TestALinkGoesOnWhenTheSecretsOfItsRecordsAreReplaced(t *testing.T) {
-	if raceEnabled {
+	if race.Enabled {
 		t.Skip("a million records take too long under the race detector, and internal/lanes has the same without a link")
 	}
 	ca, cb := tcpPair(t)

@@ -135,7 +135,7 @@ func (l *Link) Run() Cause {
 		l.conn.SetReadDeadline(l.lastFrame.Add(farewell))
 	}
 	tuneSocket(l.conn)
-	limitUnsent(l.conn, 2*l.framing.Shape().Batch)
+	limitUnsent(l.conn, unsent(l.framing.Shape().Batch))
 	err := l.framing.Receive(&l.in, l)
 	var (
 		bye    *remoteEnd

@@ -37,5 +37,5 @@ func (p *pace) wrote(n int, began, ended time.Time) (changed bool) {
 	return p.bytes != before
 }
 
-// unsent is how many bytes may wait in the kernel to be sent before a write does.
-func (p *pace) unsent() int { return 2 * p.bytes }
+// unsent is how many bytes may wait in the kernel to be sent before a write does, when so many are handed over at once.
+func unsent(atOnce int) int { return 2 * atOnce }

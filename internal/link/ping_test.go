@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sennit-net/sennit/internal/frame"
+	"github.com/sennit-net/sennit/internal/race"
 	"github.com/sennit-net/sennit/trace"
 )
 
@@ -242,7 +243,7 @@ func TestAMillionPingsFromARemoteThatNeverReadsCostNoMemory(t *testing.T) {
 	r, l := newRaw(t, ca, cb, true, lanesNamed("aaa"), nil)
 	run(t, l)
 	pings := 1_000_000
-	if raceEnabled {
+	if race.Enabled {
 		pings /= 10
 	}
 	ping := r.message(frame.CodePing, frame.EmptyList)

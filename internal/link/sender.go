@@ -380,7 +380,7 @@ func (s *sender) flush() (err error) {
 	s.vector = s.vector[:0]
 	s.bytesOut.Add(uint64(n))
 	if s.pace.wrote(int(n), began, time.Now()) {
-		limitUnsent(s.conn, s.pace.unsent())
+		limitUnsent(s.conn, unsent(s.pace.bytes))
 	}
 	return err
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/golang/snappy"
 
 	"github.com/sennit-net/sennit/internal/frame"
+	"github.com/sennit-net/sennit/internal/race"
 )
 
 // edgeSizes are payload sizes at which something changes: literals, packing, pool classes, pieces, large frames.
@@ -147,7 +148,7 @@ func TestMessagesArriveOnceInOrderAndUnchangedInBothDirections(t *testing.T) {
 				sizes := func(seed uint64) []int {
 					rng := rand.New(rand.NewPCG(seed, 2))
 					s := append([]int(nil), edgeSizes...)
-					if raceEnabled {
+					if race.Enabled {
 						s = s[:len(s)-5] // only small ones are as good at racing
 					}
 					for range 100 {
@@ -218,7 +219,7 @@ func TestTheLargestMessagesPassAndLargerOnesAreRefusedWithoutHarm(t *testing.T) 
 		{"16 MiB - 1, plain", false, randomBytes(MaxMessage), false},
 	} {
 		for _, whole := range []bool{true, false} {
-			if raceEnabled && whole == test.snappy {
+			if race.Enabled && whole == test.snappy {
 				continue // half of them
 			}
 			t.Run(fmt.Sprintf("%s, in memory %v", test.name, whole), func(t *testing.T) {

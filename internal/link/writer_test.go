@@ -15,11 +15,12 @@ import (
 	"time"
 
 	"github.com/sennit-net/sennit/internal/frame"
+	"github.com/sennit-net/sennit/internal/race"
 )
 
 func TestLanesGetEqualSharesOfBytesWhateverTheirMessageSizes(t *testing.T) {
 	total := 16 << 20
-	if raceEnabled {
+	if race.Enabled {
 		total = 4 << 20
 	}
 	for _, sizes := range [][]int{{1 << 10, 1 << 20}, {64, 1 << 20}, {100, 5000, 60_000}, {1 << 10, 1 << 10}, {300_000, 1 << 20}} {

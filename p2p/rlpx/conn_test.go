@@ -15,6 +15,7 @@ import (
 	"github.com/golang/snappy"
 
 	"github.com/sennit-net/sennit/internal/frame"
+	"github.com/sennit-net/sennit/internal/race"
 )
 
 func TestConnWithoutHandshakeReturnsAnError(t *testing.T) {
@@ -170,7 +171,7 @@ func TestPromisedSizesAllocateNothing(t *testing.T) {
 }
 
 func TestSmallMessagesAreReadAndWrittenWithoutAllocation(t *testing.T) {
-	if raceEnabled {
+	if race.Enabled {
 		t.Skip("the race detector has pools lose what they are given")
 	}
 	const runs = 200

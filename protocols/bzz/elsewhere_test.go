@@ -10,6 +10,7 @@ import (
 
 	"github.com/sennit-net/sennit/p2p"
 	"github.com/sennit-net/sennit/protocols/bzz/store"
+	"github.com/sennit-net/sennit/protocols/internal/echo"
 	"github.com/sennit-net/sennit/protocols/internal/silence"
 )
 
@@ -53,39 +54,17 @@ func startStranger(t *testing.T, change func(*Config), others ...p2p.Protocol) *
 	return s
 }
 
-// echo is a protocol that answers each message 0 with 1 and tells of each 1. It hands over its links.
-func echo(links chan<- p2p.MsgWriter, echoes chan<- struct{}) p2p.Protocol {
-	return p2p.Protocol{Name: "zzz", Version: 1, Length: 2, Run: func(_ *p2p.Peer, rw p2p.MsgReadWriter) error {
-		links <- rw
-		for {
-			msg, err := rw.ReadMsg()
-			if err == nil {
-				err = msg.Discard()
-			}
-			if err == nil && msg.Code == 0 {
-				err = p2p.Send(rw, 1, "echo")
-			}
-			if err != nil {
-				return err
-			}
-			if msg.Code == 1 {
-				echoes <- struct{}{}
-			}
-		}
-	}}
-}
-
 // elsewhere changes a configuration to that of another network.
 func elsewhere(c *Config) { c.NetworkID, c.LaterNetworkID = 77, 78 }
 
 func TestAnotherNetworkCostsTheOtherProtocolsOfTheLinkNothing(t *testing.T) {
 	eachDialect(t, func(t *testing.T, dialect func(*Config)) {
 		links, echoes := make(chan p2p.MsgWriter, 2), make(chan struct{}, 1)
-		us := startStranger(t, dialect, echo(links, echoes))
+		us := startStranger(t, dialect, echo.Protocol(links, echoes))
 		them := startStranger(t, func(c *Config) {
 			dialect(c)
 			elsewhere(c)
-		}, echo(links, echoes))
+		}, echo.Protocol(links, echoes))
 		us.server.AddPeer(them.server.Self())
 		ends := []p2p.MsgWriter{<-links, <-links}
 		nodes := []*stranger{us, them}

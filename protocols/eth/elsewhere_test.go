@@ -9,6 +9,7 @@ import (
 	"github.com/ethereum/go-ethereum/crypto"
 
 	"github.com/sennit-net/sennit/p2p"
+	"github.com/sennit-net/sennit/protocols/internal/echo"
 	"github.com/sennit-net/sennit/protocols/internal/silence"
 )
 
@@ -27,28 +28,6 @@ func serve(t *testing.T, protocols ...p2p.Protocol) *p2p.Server {
 	}
 	t.Cleanup(s.Stop)
 	return s
-}
-
-// echo is a protocol that answers each message 0 with 1 and tells of each 1. It hands over its links.
-func echo(links chan<- p2p.MsgWriter, echoes chan<- struct{}) p2p.Protocol {
-	return p2p.Protocol{Name: "zzz", Version: 1, Length: 2, Run: func(_ *p2p.Peer, rw p2p.MsgReadWriter) error {
-		links <- rw
-		for {
-			msg, err := rw.ReadMsg()
-			if err == nil {
-				err = msg.Discard()
-			}
-			if err == nil && msg.Code == 0 {
-				err = p2p.Send(rw, 1, "echo")
-			}
-			if err != nil {
-				return err
-			}
-			if msg.Code == 1 {
-				echoes <- struct{}{}
-			}
-		}
-	}}
 }
 
 // until waits for something that nobody tells of.
@@ -97,7 +76,7 @@ func TestWhoIsElsewhereCostsTheOtherProtocolsOfTheLinkNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h, ours, theirs := strangers(t, chain, backend)
 			links, echoes := make(chan p2p.MsgWriter, 2), make(chan struct{}, 1)
-			us, them := serve(t, append(ours, echo(links, echoes))...), serve(t, append(theirs, echo(links, echoes))...)
+			us, them := serve(t, append(ours, echo.Protocol(links, echoes))...), serve(t, append(theirs, echo.Protocol(links, echoes))...)
 			us.AddPeer(them.Self())
 			ends := []p2p.MsgWriter{<-links, <-links}
 			peer := us.Peers()[0]

@@ -10,6 +10,7 @@ import (
 
 	"github.com/ethereum/go-ethereum/log"
 
+	"github.com/sennit-net/sennit/internal/race"
 	"github.com/sennit-net/sennit/p2p"
 )
 
@@ -198,7 +199,7 @@ func TestAFloodOfEnvelopesStaysWithinItsBytes(t *testing.T) {
 		flood.Wait()
 		until(t, "the end of the flood", func() bool { return w.Stats().Received == uint64((round+1)*peers*packets*each) })
 		s, grown := w.Stats(), live()-before
-		if s.Bytes > poolBytes || s.Bytes < poolBytes*9/10 || !raceEnabled && grown > poolBytes+slack {
+		if s.Bytes > poolBytes || s.Bytes < poolBytes*9/10 || !race.Enabled && grown > poolBytes+slack {
 			t.Errorf("the pool says it keeps %d bytes of %d, the heap has grown by %d", s.Bytes, poolBytes, grown)
 		}
 		t.Logf("of %d MiB, the pool keeps %d KiB; the heap has grown by %d KiB", (round+1)*peers*packets*each*size>>20, s.Bytes>>10, grown>>10)

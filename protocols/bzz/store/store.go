@@ -235,7 +235,7 @@ func (s *Store) enqueue(c chunk.Chunk, writes uint64) (existed bool, wait <-chan
 	return false, nil, nil
 }
 
-// lookup reports whether the store has a chunk, which counts as a use, and how many writes had ended before it looked.
+// lookup reports whether the index has a chunk that is not known to be damaged, and how many writes had ended before it looked.
 func (s *Store) lookup(addr chunk.Address) (writes uint64, existed bool, err error) {
 	s.mu.Lock()
 	writes = s.writes
@@ -256,7 +256,6 @@ func (s *Store) lookup(addr chunk.Address) (writes uint64, existed bool, err err
 	if lost && id == at.id {
 		return writes, false, nil // the write that stores it takes the damaged one out first
 	}
-	s.touch(addr)
 	return writes, true, nil
 }
 

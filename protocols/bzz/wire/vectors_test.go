@@ -10,6 +10,7 @@ import (
 
 	"github.com/ethereum/go-ethereum/rlp"
 
+	"github.com/sennit-net/sennit/internal/race"
 	"github.com/sennit-net/sennit/protocols/bzz/chunk"
 )
 
@@ -227,7 +228,7 @@ func TestBitsHaveOneByteMoreWhenEightDividesTheirNumber(t *testing.T) {
 }
 
 func TestParsingAHandfulOfMessagesDoesNotAllocate(t *testing.T) {
-	if raceDetector {
+	if race.Enabled {
 		t.Skip("with the race detector pools drop what they hold at random")
 	}
 	var (

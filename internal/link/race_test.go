@@ -1,6 +1,0 @@
-//go:build race
-
-package link
-
-// raceEnabled tells that the race detector watches: it allocates on its own account and is slow.
-const raceEnabled = true

@@ -1,0 +1,8 @@
+//go:build race
+
+// Package race tells tests whether the race detector watches. It takes memory of its own, slows everything down, and has pools
+// lose what they are given, so that budgets of allocations and memory mean nothing.
+package race
+
+// Enabled is true if the race detector watches.
+const Enabled = true

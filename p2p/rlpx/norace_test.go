@@ -1,5 +1,0 @@
-//go:build !race
-
-package rlpx
-
-const raceEnabled = false

@@ -1,6 +1,0 @@
-//go:build !race
-
-package shh
-
-// raceEnabled tells that the race detector is on, which takes memory of its own.
-const raceEnabled = false
