@@ -174,6 +174,7 @@ func TestEnvelopesAreRelayedInCyclesAndNotBack(t *testing.T) {
 		synctest.Wait()
 		a.sendEnvelopes(list[1])
 		a.sendEnvelopes(list[2])
+		synctest.Wait() // or it comes from b first, and is sent to a
 		b.sendEnvelopes(list[2], list[3]) // which b has from elsewhere meanwhile
 		b.expectEnvelopes(list[1])
 		if took := time.Since(began); took != relayCycle {
