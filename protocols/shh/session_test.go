@@ -174,8 +174,8 @@ func TestEnvelopesAreRelayedInCyclesAndNotBack(t *testing.T) {
 		synctest.Wait()
 		a.sendEnvelopes(list[1])
 		a.sendEnvelopes(list[2])
-		synctest.Wait() // or it comes from b first, and is sent to a
-		b.sendEnvelopes(list[2], list[3]) // which b has from elsewhere meanwhile
+		synctest.Wait()                   // a's are in the pool, and not b's to give to a
+		b.sendEnvelopes(list[2], list[3]) // the first of which b has from elsewhere meanwhile
 		b.expectEnvelopes(list[1])
 		if took := time.Since(began); took != relayCycle {
 			t.Errorf("the next ones take %v", took)
