@@ -150,6 +150,9 @@ func TestALinkOfLanesCarriesMessagesForARemoteOfTheTestsOwn(t *testing.T) {
 
 func TestAHelloThatWasChangedOnTheWayMakesTheFirstRecordFail(t *testing.T) {
 	n := startNode(t, nil, testProtocol("aaa", drain))
+	ended := func(links int) {
+		until(t, "the end", func() bool { return len(recorded[*trace.LinkClosed](&n.journal)) == links })
+	}
 	for i, doctor := range []func([]byte){
 		nil,
 		func(hello []byte) { hello[0] ^= 1 },
@@ -164,6 +167,7 @@ func TestAHelloThatWasChangedOnTheWayMakesTheFirstRecordFail(t *testing.T) {
 			}
 			l.put(lanes.AppendDisconnect(nil, 8))
 			l.awaitEnd()
+			ended(i + 1)
 			continue
 		}
 		// What the server says cannot be opened either, so only the end is looked at.
@@ -173,7 +177,7 @@ func TestAHelloThatWasChangedOnTheWayMakesTheFirstRecordFail(t *testing.T) {
 			_, err = l.in.Read(rest[:])
 		}
 		l.fd.Close()
-		until(t, "the end", func() bool { return len(recorded[*trace.LinkClosed](&n.journal)) == i+1 })
+		ended(i + 1)
 		closed := recorded[*trace.LinkClosed](&n.journal)[i]
 		if !errors.Is(closed.Cause, lanes.ErrRecord) || closed.ReasonSent {
 			t.Errorf("recorded %+v", closed)

@@ -17,6 +17,10 @@ const sealPiece = 128 << 10
 // of another protocol, and the next batch leaves before it has opened this one.
 const batchSize = 16 << 10
 
+// classicWindow is how far the remote may send ahead of our reading, in bytes: what lies there has to be opened before a
+// message of another protocol. With a third less one large message after the other comes in more slowly.
+const classicWindow = 96 << 10
+
 // rlpx is the classic framing: one RLPx frame per message (devp2p, "RLPx", framing).
 type rlpx struct {
 	sealer *frame.Sealer
@@ -35,7 +39,9 @@ func RLPx(sealer *frame.Sealer, opener *frame.Opener, snappy bool) Framing {
 
 func (f *rlpx) Name() string { return "rlpx" }
 
-func (f *rlpx) Shape() Shape { return Shape{Batch: batchSize, Segment: segmentSize, Read: busyRead} }
+func (f *rlpx) Shape() Shape {
+	return Shape{Batch: batchSize, Segment: segmentSize, Window: classicWindow, Read: busyRead}
+}
 
 // overhead bounds what a frame adds to its payload: header, code, padding and MAC.
 const overhead = frame.HeaderSize + 9 + 15 + frame.MACSize

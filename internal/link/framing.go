@@ -50,6 +50,7 @@ type Shape struct {
 	Head, Tail int  // room at the start of each segment and behind its end, in bytes
 	Batch      int  // how much is sealed and handed to the kernel at once when that much is queued, in bytes
 	Segment    int  // size of the segments that small messages are packed into, Tail included, in bytes
+	Window     int  // how much the remote may send ahead of our reading when it is near, in bytes
 	Read       int  // how much is read at a time, and the most that Receive asks an Input for at once, in bytes
 	Credit     bool // each lane sends only what the remote has given it credit for
 }

@@ -21,7 +21,7 @@ const (
 // Input is the receiving end of a connection: it reads many small messages at a time, large ones straight to where they
 // belong, and holds no large buffer while nothing comes in. It belongs to the reader.
 type Input struct {
-	conn    net.Conn
+	conn    io.Reader
 	size    int                       // of the busy buffer, at least busyRead
 	onRead  func() error              // called before each read that may block
 	onBytes func(n int, at time.Time) // called after each read

@@ -15,17 +15,9 @@ import (
 	"github.com/sennit-net/sennit/internal/race"
 )
 
-// scripted is a connection whose reads come from a reader.
-type scripted struct {
-	net.Conn
-	io.Reader
-}
-
-func (c scripted) Read(p []byte) (int, error) { return c.Reader.Read(p) }
-
 func newInput(r io.Reader) *Input {
 	return &Input{size: busyRead,
-		conn:    scripted{nil, r},
+		conn:    r,
 		onRead:  func() error { return nil },
 		onBytes: func(int, time.Time) {},
 		onTick:  func() error { return nil },

@@ -18,6 +18,8 @@ const (
 	laneRead = 80 << 10
 	// laneBatch is how much is handed to the kernel at once, in bytes: many records in one call.
 	laneBatch = 64 << 10
+	// laneWindow is how far the remote may send ahead of our reading, in bytes. With half of it streams are slower.
+	laneWindow = 512 << 10
 	// sampleSize is how much of a large payload is tried to be compressed before all of it is, in bytes.
 	sampleSize = 4 << 10
 )
@@ -38,7 +40,7 @@ func Lanes(sealer *lanes.Sealer, opener *lanes.Opener) Framing {
 func (f *lanesFraming) Name() string { return "lanes/1" }
 
 func (f *lanesFraming) Shape() Shape {
-	return Shape{Head: lanes.PrefixSize, Tail: lanes.TagSize, Batch: laneBatch, Segment: laneSegment, Read: laneRead, Credit: true}
+	return Shape{Head: lanes.PrefixSize, Tail: lanes.TagSize, Batch: laneBatch, Segment: laneSegment, Window: laneWindow, Read: laneRead, Credit: true}
 }
 
 func (f *lanesFraming) Footprint(size int) int64 {

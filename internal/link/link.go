@@ -104,10 +104,11 @@ func New(cfg Config) *Link {
 		pings:   rate.NewLimiter(pongsPerSecond, pongBurst),
 	}
 	shape := cfg.Framing.Shape()
-	l.send = sender{conn: cfg.Conn, framing: cfg.Framing, failed: l.writeFailed, pinged: l.pinged, parted: l.interruptRead, pace: pace{most: shape.Batch, bytes: shape.Batch}}
+	stream := newStream(cfg.Conn)
+	l.send = sender{conn: cfg.Conn, stream: stream, framing: cfg.Framing, failed: l.writeFailed, pinged: l.pinged, parted: l.interruptRead, pace: pace{most: shape.Batch, bytes: shape.Batch}}
 	l.send.wake.L = &l.send.mu
 	l.send.loop = l.send.writeLoop
-	l.in = Input{conn: cfg.Conn, size: shape.Read, unread: cfg.Unread, onRead: l.beforeRead, onBytes: l.received, onTick: l.tick}
+	l.in = Input{conn: stream, size: shape.Read, unread: cfg.Unread, onRead: l.beforeRead, onBytes: l.received, onTick: l.tick}
 	for i, c := range cfg.Lanes {
 		lane := new(Lane)
 		lane.init(l, i+1, c, cfg.Ledger, &shape)
@@ -134,7 +135,7 @@ func (l *Link) Run() Cause {
 	if l.writeErr.Load() != nil { // a message was written before this
 		l.conn.SetReadDeadline(l.lastFrame.Add(farewell))
 	}
-	tuneSocket(l.conn)
+	tuneSocket(l.conn, l.framing.Shape().Window)
 	limitUnsent(l.conn, unsent(l.framing.Shape().Batch))
 	err := l.framing.Receive(&l.in, l)
 	var (
@@ -326,7 +327,7 @@ func (l *Link) tick() error {
 		l.ping(now)
 	}
 	l.send.relax()
-	tuneSocket(l.conn)
+	tuneSocket(l.conn, l.framing.Shape().Window)
 	for _, lane := range l.lanes {
 		if lane.stalled(now) {
 			return fmt.Errorf("%s: less than %d bytes of a large message received in %v: %w", lane.cfg.Name, leastPerInterval, pingInterval, os.ErrDeadlineExceeded)

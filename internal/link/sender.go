@@ -27,7 +27,8 @@ const (
 // sender is the sending half of a link: the outboxes of all lanes, the control messages owed, and the writer.
 type sender struct {
 	// Static after construction.
-	conn    net.Conn
+	conn    net.Conn // for its deadlines
+	stream  stream
 	framing Framing
 	loop    func()          // writeLoop as a value, so that starting it allocates nothing
 	failed  func(error)     // called by the writer, without a lock, when a write has failed
@@ -60,7 +61,6 @@ type sender struct {
 	said     bool             // the Disconnect has been handed to the socket
 	pace     pace             // how much of the batch is written at once
 	vector   net.Buffers      // sealed, to be written
-	writing  net.Buffers      // what is left of vector during a write
 	deadline time.Time        // when the write deadline was last moved
 	idle     time.Time        // when there was last nothing to do
 	yielded  time.Time        // when others could last run
@@ -361,21 +361,13 @@ func (s *sender) write() error {
 }
 
 // flush writes the vector.
-func (s *sender) flush() (err error) {
+func (s *sender) flush() error {
+	if len(s.vector) == 0 {
+		return nil
+	}
 	began := time.Now()
 	s.moveDeadline(began)
-	var n int64
-	switch len(s.vector) {
-	case 0:
-		return nil
-	case 1:
-		var m int
-		m, err = s.conn.Write(s.vector[0])
-		n = int64(m)
-	default:
-		s.writing = s.vector
-		n, err = s.writing.WriteTo(s.conn)
-	}
+	n, err := s.stream.writeAll(s.vector)
 	clear(s.vector)
 	s.vector = s.vector[:0]
 	s.bytesOut.Add(uint64(n))

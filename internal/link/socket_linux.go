@@ -10,34 +10,44 @@ import (
 // tuneSocket bounds what the kernel holds of what a connection has received and nobody has read, so that a small message
 // need not wait behind megabytes of another protocol's. It also bounds the throughput, to one window per round trip, so it
 // follows the round-trip time.
-func tuneSocket(conn net.Conn) {
-	tcp, ok := conn.(*net.TCPConn)
-	if !ok {
-		return
-	}
-	raw, err := tcp.SyscallConn()
-	if err != nil {
-		return
-	}
+func tuneSocket(conn net.Conn, least int) {
 	// A socket that cannot be tuned works as well as any other, so errors do not matter.
-	raw.Control(func(fd uintptr) {
+	withSocket(conn, func(fd int) {
+		if _, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_BUF_LOCK); err != nil {
+			return // before Linux 5.14 a buffer that has been set once can never again grow by itself
+		}
 		rtt := time.Duration(0)
-		if info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {
+		if info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {
 			rtt = time.Duration(info.Rtt) * time.Microsecond
 		}
-		unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_WINDOW_CLAMP, receiveWindow(rtt))
+		setReceiveBuffer(fd, receiveWindow(rtt, least))
 	})
+}
+
+// setReceiveBuffer fixes the receive buffer for a window of that many bytes. If the system does not allow a program that
+// much it leaves the buffer to the kernel, which may go further.
+//
+// Only a fixed buffer bounds anything: the kernel moves TCP_WINDOW_CLAMP together with a buffer that grows by itself.
+func setReceiveBuffer(fd, window int) {
+	unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, window)
+	// The kernel doubles what it is asked for, and counts its own memory of each packet.
+	if got, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF); err == nil && got < 2*window {
+		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_BUF_LOCK, 0)
+	}
 }
 
 // limitUnsent bounds what the kernel holds of what has been written and not been sent, for the same reason.
 func limitUnsent(conn net.Conn, bytes int) {
+	withSocket(conn, func(fd int) { unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, bytes) })
+}
+
+// withSocket calls f with the socket of a TCP connection.
+func withSocket(conn net.Conn, f func(fd int)) {
 	tcp, ok := conn.(*net.TCPConn)
 	if !ok {
 		return
 	}
 	if raw, err := tcp.SyscallConn(); err == nil {
-		raw.Control(func(fd uintptr) {
-			unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, bytes)
-		})
+		raw.Control(func(fd uintptr) { f(int(fd)) })
 	}
 }

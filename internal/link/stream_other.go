@@ -1,0 +1,7 @@
+//go:build !linux || !(amd64 || arm64)
+
+package link
+
+import "net"
+
+func newStream(conn net.Conn) stream { return plainStream{conn} }
