@@ -10,16 +10,16 @@ import (
 )
 
 // sealPiece is how much of a large frame is sealed before it is written, in bytes: the receiver can verify it while the
-// next piece is being sealed.
-const sealPiece = 128 << 10
+// next piece is being sealed. It must fit into the window, or both wait for each other.
+const sealPiece = 32 << 10
 
 // batchSize is how much is handed to the kernel at once, in bytes, so that the receiver has little to open before a message
 // of another protocol, and the next batch leaves before it has opened this one.
 const batchSize = 16 << 10
 
-// classicWindow is how far the remote may send ahead of our reading, in bytes: what lies there has to be opened before a
-// message of another protocol. With a third less one large message after the other comes in more slowly.
-const classicWindow = 96 << 10
+// classicWindow is how far the remote may send ahead of our reading when it is near, in bytes: what lies there has to be
+// opened before a message of another protocol.
+const classicWindow = 48 << 10
 
 // rlpx is the classic framing: one RLPx frame per message (devp2p, "RLPx", framing).
 type rlpx struct {

@@ -18,7 +18,8 @@ const (
 	laneRead = 80 << 10
 	// laneBatch is how much is handed to the kernel at once, in bytes: many records in one call.
 	laneBatch = 64 << 10
-	// laneWindow is how far the remote may send ahead of our reading, in bytes. With half of it streams are slower.
+	// laneWindow is how far the remote may send ahead of our reading when it is near, in bytes. With half of it streams are
+	// slower.
 	laneWindow = 512 << 10
 	// sampleSize is how much of a large payload is tried to be compressed before all of it is, in bytes.
 	sampleSize = 4 << 10

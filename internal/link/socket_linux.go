@@ -1,7 +1,9 @@
 package link
 
 import (
+	"math"
 	"net"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -24,17 +26,33 @@ func tuneSocket(conn net.Conn, least int) {
 	})
 }
 
-// setReceiveBuffer fixes the receive buffer for a window of that many bytes. If the system does not allow a program that
-// much it leaves the buffer to the kernel, which may go further.
+// setReceiveBuffer fixes the receive buffer for a window of that many bytes, which the kernel doubles for what it needs
+// itself. If the system does not allow a program that much it leaves the buffer to the kernel, which may go further.
 //
 // Only a fixed buffer bounds anything: the kernel moves TCP_WINDOW_CLAMP together with a buffer that grows by itself.
 func setReceiveBuffer(fd, window int) {
-	unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, window)
-	// The kernel doubles what it is asked for, and counts its own memory of each packet.
-	if got, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF); err == nil && got < 2*window {
+	if window > largestReceiveBuffer() {
 		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_BUF_LOCK, 0)
+		return
 	}
+	unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, window)
 }
+
+// largestReceiveBuffer returns the largest receive buffer that the system lets a program fix, in bytes. It asks a socket, as
+// the setting itself (net.core.rmem_max) cannot be read in every container.
+var largestReceiveBuffer = sync.OnceValue(func() int {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return 0
+	}
+	defer unix.Close(fd)
+	unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, math.MaxInt32)
+	doubled, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF)
+	if err != nil {
+		return 0
+	}
+	return doubled / 2
+})
 
 // limitUnsent bounds what the kernel holds of what has been written and not been sent, for the same reason.
 func limitUnsent(conn net.Conn, bytes int) {

@@ -10,7 +10,7 @@ import (
 )
 
 func TestAReaderThatStopsAfterMuchTrafficLeavesNoMoreThanItsWindowInTheKernel(t *testing.T) {
-	const least = 96 << 10
+	const least = classicWindow
 	bound := 2*least + unsent(batchSize) + 128<<10 // what is under way and what the kernel rounds up
 	if held := heldAfterTraffic(t, func(net.Conn) {}); held <= bound {
 		t.Skipf("this kernel holds only %d bytes by itself: nothing to be seen here", held)
