@@ -43,7 +43,7 @@ type Config struct {
 	// refused, lest a web page reaches the endpoint by a name of its own that resolves to this machine.
 	Hosts []string
 
-	// Origins are the origins, such as "http://localhost:8000", whose web pages may use WebSocket. No others may.
+	// Origins are the origins, such as "http://localhost:8000", whose web pages may use HTTP and WebSocket. No others may.
 	Origins []string
 
 	// APIs are the methods, by namespace.
