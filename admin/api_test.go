@@ -12,7 +12,7 @@ import (
 	"github.com/sennit-net/sennit/p2p"
 )
 
-func startServer(t *testing.T, name string) *p2p.Server {
+func startServer(t *testing.T, name string, change ...func(*p2p.Config)) *p2p.Server {
 	t.Helper()
 	key, err := crypto.GenerateKey()
 	if err != nil {
@@ -26,6 +26,9 @@ func startServer(t *testing.T, name string) *p2p.Server {
 		PrivateKey: key, Name: name, MaxPeers: 10, ListenAddr: "127.0.0.1:0", NoDiscovery: true,
 		Protocols: []p2p.Protocol{read}, Logger: log.NewLogger(log.DiscardHandler()),
 	}}
+	for _, change := range change {
+		change(&server.Config)
+	}
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}

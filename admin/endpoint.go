@@ -62,7 +62,7 @@ type Endpoint struct {
 	path  string
 	calls *rpc.Server // of ipc
 
-	serving sync.WaitGroup // the goroutines of ipc
+	serving sync.WaitGroup // the goroutines of ipc, and of subscriptions through it
 	close   sync.Once
 }
 
@@ -132,8 +132,9 @@ func Dial(ctx context.Context, endpoint string) (*rpc.Client, error) {
 	return client, nil
 }
 
-// serverOf returns a server of the given methods. With namespaces, it serves only those.
-func serverOf(apis []rpc.API, namespaces []string) (*rpc.Server, error) {
+// serverOf returns a server of the given methods. With namespaces, it serves only those. serving counts the goroutines of
+// subscriptions; they end with the connections.
+func serverOf(apis []rpc.API, namespaces []string, serving *sync.WaitGroup) (*rpc.Server, error) {
 	s := rpc.NewServer()
 	s.SetBatchLimits(maxBatchItems, maxBatchResponse)
 	s.SetHTTPBodyLimit(MaxRequest)
@@ -146,6 +147,9 @@ func serverOf(apis []rpc.API, namespaces []string) (*rpc.Server, error) {
 	for _, a := range apis {
 		if namespaces != nil && !slices.Contains(namespaces, a.Namespace) {
 			continue
+		}
+		if admin, ok := a.Service.(*Admin); ok {
+			a.Service = &Admin{admin.server, serving}
 		}
 		if err := s.RegisterName(a.Namespace, a.Service); err != nil {
 			return nil, fmt.Errorf("namespace %q: %w", a.Namespace, err)

@@ -24,7 +24,7 @@ type httpServer struct {
 	hosts    []string
 	origins  []string
 
-	serving sync.WaitGroup // the accepting goroutine, and handlers: http.Server does not wait for those of WebSocket
+	serving sync.WaitGroup // the accepting goroutine, subscriptions, and handlers: http.Server does not wait for those of WebSocket
 }
 
 func listenHTTP(c Config) (*httpServer, error) {
@@ -34,7 +34,8 @@ func listenHTTP(c Config) (*httpServer, error) {
 	if len(c.HTTPNamespaces) == 0 {
 		return nil, fmt.Errorf("no namespace is to be served on %s", c.HTTPAddr)
 	}
-	calls, err := serverOf(c.APIs, c.HTTPNamespaces)
+	h := &httpServer{hosts: c.Hosts, origins: c.Origins}
+	calls, err := serverOf(c.APIs, c.HTTPNamespaces, &h.serving)
 	if err != nil {
 		return nil, err
 	}
@@ -42,10 +43,7 @@ func listenHTTP(c Config) (*httpServer, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &httpServer{
-		listener: limit(l, MaxConns), calls: calls, http: calls, ws: calls.WebsocketHandler([]string{"*"}),
-		hosts: c.Hosts, origins: c.Origins,
-	}
+	h.listener, h.calls, h.http, h.ws = limit(l, MaxConns), calls, calls, calls.WebsocketHandler([]string{"*"})
 	h.server = &http.Server{
 		Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 2 * time.Minute,
 		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,

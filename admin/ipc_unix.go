@@ -16,7 +16,7 @@ import (
 
 // listenIPC opens the socket and serves it.
 func (e *Endpoint) listenIPC(c Config) error {
-	calls, err := serverOf(c.APIs, nil)
+	calls, err := serverOf(c.APIs, nil, &e.serving)
 	if err != nil {
 		return err
 	}
