@@ -14,7 +14,8 @@ import (
 
 // The limits of an endpoint. What a call itself may cost is the business of its method.
 const (
-	// MaxConns is how many connections the unix socket serves at a time, and how many HTTP does. More wait.
+	// MaxConns is how many connections the unix socket, or the pipe, serves at a time, and how many HTTP does. More wait
+	// until one of them is closed.
 	MaxConns = 64
 
 	// MaxRequest is the size of the largest request over HTTP and WebSocket, in bytes. The unix socket, which only

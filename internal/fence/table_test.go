@@ -51,6 +51,7 @@ var table = []row{
 // dependencies are the modules that docs/decisions/0001-dependencies.md settled on. Tests may use more.
 var dependencies = []string{
 	geth,
+	"github.com/Microsoft/go-winio", // the pipe of admin on Windows
 	"github.com/cloudflare/circl", // several Keccak at once, for internal/frame and protocols/bzz
 	"github.com/decred/dcrd/dcrec/secp256k1/v4",
 	"github.com/golang/snappy",
