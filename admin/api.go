@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"fmt"
 	"sync"
 
 	"github.com/ethereum/go-ethereum/common/hexutil"
@@ -49,9 +48,9 @@ func (a *Admin) RemoveTrustedPeer(url string) (bool, error) {
 }
 
 func with(url string, do func(*enode.Node)) (bool, error) {
-	node, err := enode.Parse(enode.ValidSchemes, url)
+	node, err := p2p.ParseNode(url)
 	if err != nil {
-		return false, fmt.Errorf("%q is no enode URL and no record: %w", url, err)
+		return false, err
 	}
 	do(node)
 	return true, nil

@@ -91,7 +91,7 @@ func TestAURLThatIsNoneIsNamedInTheError(t *testing.T) {
 	server := startServer(t, "here")
 	client := dial(t, listen(t, Config{IPCPath: socketPath(t), APIs: APIs(server)}).IPCPath())
 	for _, method := range []string{"admin_addPeer", "admin_removePeer", "admin_addTrustedPeer", "admin_removeTrustedPeer"} {
-		if err := client.Call(nil, method, "enode://zz@1.2.3.4:5"); err == nil || !strings.Contains(err.Error(), `"enode://zz@1.2.3.4:5" is no enode URL`) {
+		if err := client.Call(nil, method, "enode://zz@1.2.3.4:5"); err == nil || !strings.Contains(err.Error(), `node "enode://zz@1.2.3.4:5": its key has 'z' as character 1`) {
 			t.Errorf("%s: %v", method, err)
 		}
 	}
