@@ -52,7 +52,7 @@ var table = []row{
 var dependencies = []string{
 	geth,
 	"github.com/Microsoft/go-winio", // the pipe of admin on Windows
-	"github.com/cloudflare/circl", // several Keccak at once, for internal/frame and protocols/bzz
+	"github.com/cloudflare/circl",   // several Keccak at once, for internal/frame and protocols/bzz
 	"github.com/decred/dcrd/dcrec/secp256k1/v4",
 	"github.com/golang/snappy",
 	"github.com/gopacket/gopacket",
