@@ -4,13 +4,17 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
+	"github.com/ethereum/go-ethereum/p2p/enode"
 	"github.com/ethereum/go-ethereum/rlp"
+
+	"github.com/sennit-net/sennit/p2p"
 )
 
 // near links a handler to a far end and returns both ends.
@@ -253,4 +257,95 @@ func TestRequestsThatAVersionDoesNotHaveFail(t *testing.T) {
 	if _, err := p.Bodies(t.Context(), make([]common.Hash, MaxBodies+1)); err == nil || !strings.Contains(err.Error(), "more than the 1024") {
 		t.Error(err)
 	}
+}
+
+func TestTwoNodesThatAskEachOtherForMuchGetTheirAnswers(t *testing.T) {
+	chain := newMemChain(t, 3)
+	synctest.Test(t, func(t *testing.T) {
+		var handlers [2]*Handler
+		done := make(chan error, 2)
+		ours, theirs := p2p.MsgPipe()
+		for i, rw := range []*p2p.MsgPipeRW{ours, theirs} {
+			h := newHandler(t, Config{Backend: chain, Versions: []uint{69}})
+			peer := p2p.NewPeerPipe(enode.ID{byte(i)}, "peer", nil, rw)
+			go func() { done <- h.Protocols()[0].Run(peer, rw) }()
+			handlers[i] = h
+		}
+		synctest.Wait()
+		const each = 3 * maxWorkBytes / (MaxBodies * 33)
+		answers := make(chan error, 2*each)
+		for _, h := range handlers {
+			for range each {
+				go func() {
+					_, err := h.Peers()[0].Bodies(t.Context(), make([]common.Hash, MaxBodies))
+					answers <- err
+				}()
+			}
+		}
+		for range 2 * each {
+			if err := <-answers; err != nil {
+				t.Error(err)
+			}
+		}
+		ours.Close()
+		for _, h := range handlers {
+			<-done
+			h.Close()
+		}
+	})
+}
+
+func TestWhatIsAskedBeyondWhatANodeKeepsWaitsAndHasItsOwnTime(t *testing.T) {
+	chain := newMemChain(t, 3)
+	synctest.Test(t, func(t *testing.T) {
+		h := newHandler(t, Config{Backend: chain})
+		p, f := near(t, h, chain, 69, 1)
+		const all = 40
+		for range all {
+			if err := p.post(&GetByHash{For: CodeGetBlockBodies, Hashes: make([]common.Hash, MaxBodies)}, MaxBodies, func(Message, error) {}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var sent atomic.Int64
+		go func() {
+			for msg, err := f.rw.ReadMsg(); err == nil; msg, err = f.rw.ReadMsg() {
+				_ = msg.Discard()
+				sent.Add(1)
+			}
+		}()
+		synctest.Wait()
+		first := sent.Load()
+		if want := maxWorkBytes / int64(workBytes(len(p.asked.list[0].payload))); first != want {
+			t.Errorf("%d requests are sent at once, %d fit", first, want)
+		}
+		time.Sleep(answerTimeout - time.Second)
+		for id := range first {
+			f.send(&Items{For: CodeBlockBodies, ID: uint64(id) + 1})
+		}
+		synctest.Wait()
+		if n := sent.Load(); n != all {
+			t.Errorf("%d requests of %d are sent after the answers to the first", n, all)
+		}
+		begin := time.Now()
+		if err := <-f.done; !errors.Is(err, errNoAnswer) || time.Since(begin) != answerTimeout {
+			t.Errorf("after %v: %v", time.Since(begin), err)
+		}
+		h.Close()
+	})
+}
+
+func TestWhoDoesNotEvenReadARequestIsDroppedAsIfItHad(t *testing.T) {
+	chain := newMemChain(t, 3)
+	synctest.Test(t, func(t *testing.T) {
+		h := newHandler(t, Config{Backend: chain})
+		p, f := near(t, h, chain, 69, 1)
+		begin := time.Now()
+		if err := p.post(&GetBlockHeaders{}, 1, func(Message, error) {}); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-f.done; !errors.Is(err, errNoAnswer) || time.Since(begin) != answerTimeout {
+			t.Errorf("after %v: %v", time.Since(begin), err)
+		}
+		h.Close()
+	})
 }
