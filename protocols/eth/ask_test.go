@@ -3,6 +3,7 @@ package eth
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -174,6 +175,37 @@ func TestReceiptsThatBreakOffAreAskedForAgainWithTheSameID(t *testing.T) {
 	a := <-done
 	if a.err != nil || len(a.got) != 3 || len(a.got[0]) != 2 || len(a.got[1]) != 2 || len(a.got[2]) != 2 {
 		t.Errorf("%v, %v", a.got, a.err)
+	}
+}
+
+func TestReceiptsThatBreakOffBelongToTheBlockThatTheyBrokeOffIn(t *testing.T) {
+	chain := newMemChain(t, 0)
+	all := twoReceipts()
+	whole, none := encodeReceipts(t, 70, all), rlp.RawValue{0xc0}
+	for _, tt := range []struct {
+		name    string
+		answers []Receipts
+		want    []int // receipts of each block
+	}{
+		{"before the first", []Receipts{{LastIncomplete: true, Lists: []rlp.RawValue{whole, none}}, {Lists: []rlp.RawValue{whole}}}, []int{2, 2}},
+		{"and never go on", []Receipts{{LastIncomplete: true, Lists: []rlp.RawValue{whole, encodeReceipts(t, 70, all[:1])}}, {}}, []int{2}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p, f := near(t, newHandler(t, Config{Backend: chain}), chain, 70, 1)
+			done := request(func() ([][]*types.Receipt, error) { return p.Receipts(t.Context(), []common.Hash{one, deadc0de}) })
+			for _, m := range tt.answers {
+				m.ID = expect[*GetReceipts](f).ID
+				f.send(&m)
+			}
+			a := <-done
+			var got []int
+			for _, block := range a.got {
+				got = append(got, len(block))
+			}
+			if a.err != nil || !slices.Equal(got, tt.want) {
+				t.Errorf("blocks of %v receipts, want %v, %v", got, tt.want, a.err)
+			}
+		})
 	}
 }
 
