@@ -24,15 +24,19 @@ func (p *Peer) ourStatus() *Status {
 // handshake waits for the remote's Status and for ours to have been accepted, but not for ever.
 func (p *Peer) handshake() error {
 	expired := make(chan struct{})
+	unwatch := func() {}
 	timer := time.AfterFunc(p.h.handshakeTimeout, func() {
 		defer close(expired)
-		if !p.fallSilent(errStatusTimeout) {
+		if p.fallSilent(errStatusTimeout) {
+			unwatch = silence.Watch(p.peer, Name) // yield may never get to it: the remote may never send anything
+		} else {
 			p.drop(p2p.DiscReadTimeout, errStatusTimeout)
 		}
 	})
 	s, err := p.shakeHands(expired)
 	if !timer.Stop() {
 		<-expired // what it notes of the link is forgotten by run
+		unwatch()
 		return errStatusTimeout
 	}
 	if err == nil {
