@@ -3,6 +3,7 @@ package eth
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ethereum/go-ethereum/core/types"
@@ -148,23 +149,11 @@ func (p *Peer) noteHead() {
 	p.mu.Unlock()
 }
 
-// welcome does what is due when the handshake is over.
+// welcome does what is due when the handshake is over. Blob transactions are not announced to who joins (section 7).
 func (p *Peer) welcome() {
 	p.setHead(p.Head(), true)
-	if p.h.cfg.Pool != nil {
-		p.announce(p.h.infosFor(p.h.cfg.Pool.Pending(maxQueuedInfos), p.version))
+	if p.h.cfg.Pool == nil {
+		return
 	}
-}
-
-// infosFor is what announcements of a version say about transactions that the backend has. It may change infos.
-func (h *Handler) infosFor(infos []TxInfo, version uint) []TxInfo {
-	for i := range infos {
-		if version < 72 || infos[i].Type != types.BlobTxType {
-			continue
-		}
-		if tx, err := ReadTransaction(h.cfg.Backend.PooledTransaction(infos[i].Hash)); err == nil {
-			infos[i] = tx.infoFor(version)
-		}
-	}
-	return infos
+	p.announce(slices.DeleteFunc(p.h.cfg.Pool.Pending(maxQueuedInfos), func(tx TxInfo) bool { return tx.Type == types.BlobTxType }))
 }
