@@ -81,18 +81,19 @@ func main() {
 
 	p := &program{genesis: newGenesis()}
 	chain := makeChain(p.genesis, *blocks)
-	p.start(chain, *required)
-	if !*empty {
+	p.open(chain, *required)
+	if !*empty { // before it starts: a peer that comes at once would be told of the genesis block
 		n, err := p.eth.BlockChain().InsertChain(chain)
 		fail(fmt.Sprintf("block %d", n), err)
 	}
+	p.start()
 	p.report()
 	p.commands()
 	fail("stop", p.stack.Close())
 }
 
-// start makes the node and starts it. It counts as synced, or it would ignore transactions.
-func (p *program) start(chain []*types.Block, required bool) {
+// open makes the node.
+func (p *program) open(chain []*types.Block, required bool) {
 	key, err := crypto.GenerateKey()
 	fail("key", err)
 	p.stack, err = node.New(&node.Config{
@@ -109,6 +110,10 @@ func (p *program) start(chain []*types.Block, required bool) {
 	}
 	p.eth, err = eth.New(p.stack, &config)
 	fail("eth", err)
+}
+
+// start starts the node. It counts as synced, or it would ignore transactions.
+func (p *program) start() {
 	fail("start", p.stack.Start())
 	p.eth.SetSynced()
 }
