@@ -14,7 +14,8 @@
 //
 //	dial URL | tx NONCE BYTES | blob NONCE | sync HASH | quit
 //
-// With -v4 or -v5 it looks for nodes of its chain as well. tx puts a transaction with so many bytes of data into the pool, blob one with a blob; sync downloads the chain up to a block from the peers.
+// With -v4 or -v5 it looks for nodes of its chain as well. tx puts a transaction with so many bytes of data into the pool, blob
+// one with a blob; sync downloads the chain up to a block from the peers.
 package main
 
 import (
