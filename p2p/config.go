@@ -30,7 +30,8 @@ type Config struct {
 	// DialRatio says how many of MaxPeers we dial: one in DialRatio. The others are left to those who dial us. 0 means 3.
 	DialRatio int `toml:",omitempty"`
 
-	// NoDiscovery turns both versions of node discovery off.
+	// NoDiscovery turns both versions of node discovery off, and with them [Protocol.DialCandidates], as in go-ethereum. To use
+	// those alone, leave it and the next two fields false.
 	NoDiscovery bool
 
 	// DiscoveryV4 and DiscoveryV5 turn on node discovery of that version.

@@ -113,12 +113,15 @@ func (d *discovery) stop() {
 }
 
 // candidates returns the nodes to dial: those which the protocols propose, one source for each protocol name, or if
-// there is none, random nodes of the network. The caller closes the iterator.
-func (d *discovery) candidates(protocols []Protocol) enode.Iterator {
+// there is none, random nodes of the network. With NoDiscovery there are none. The caller closes the iterator.
+func (d *discovery) candidates(cfg *Config) enode.Iterator {
 	mix := enode.NewFairMix(0) // 0: draw from whichever source has a node
+	if cfg.NoDiscovery {
+		return mix
+	}
 	named := make(map[string]bool)
-	for i := range protocols {
-		if p := &protocols[i]; p.DialCandidates != nil && !named[p.Name] {
+	for i := range cfg.Protocols {
+		if p := &cfg.Protocols[i]; p.DialCandidates != nil && !named[p.Name] {
 			named[p.Name] = true
 			mix.AddSource(p.DialCandidates)
 		}

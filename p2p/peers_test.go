@@ -87,7 +87,7 @@ func TestAnInboundNodeHasTheAddressItCameFrom(t *testing.T) {
 func TestDialCandidatesAreDialed(t *testing.T) {
 	a, b, c := startTestServer(t, nil), startTestServer(t, nil), startTestServer(t, nil)
 	d := startTestServer(t, func(srv *Server) {
-		srv.NoDial = false
+		srv.NoDial, srv.NoDiscovery = false, false
 		p := srv.Protocols[0]
 		p.DialCandidates = enode.IterNodes([]*enode.Node{a.Self(), b.Self()})
 		again := waitProtocol(p.Name, 2) // the same name: not a source
@@ -99,6 +99,23 @@ func TestDialCandidatesAreDialed(t *testing.T) {
 	if c.PeerCount() != 0 {
 		t.Error("the second source of a protocol name is used")
 	}
+}
+
+// untouched is an iterator that nobody may ask.
+type untouched struct{ t *testing.T }
+
+func (it untouched) Next() bool        { it.t.Error("a candidate was asked for"); return false }
+func (it untouched) Node() *enode.Node { return nil }
+func (it untouched) Close()            {}
+
+func TestNoDiscoveryMeansNoDialCandidatesEither(t *testing.T) {
+	a := startTestServer(t, nil)
+	d := startTestServer(t, func(srv *Server) {
+		srv.NoDial, srv.NoDiscovery = false, true
+		srv.Protocols[0].DialCandidates = untouched{t}
+	})
+	d.AddPeer(a.Self())
+	eventually(t, "the static node, which is dialed", func() bool { return d.PeerCount() == 1 })
 }
 
 type testAttribute string

@@ -17,8 +17,9 @@ const (
 	mapLifetime      = 10 * time.Minute // that we ask the gateway for
 	mapRefreshTime   = 8 * time.Minute
 	mapRetryTime     = 5 * time.Minute // after the gateway has refused
-	mapMaxFailures   = 5               // in a row, before a port is given up
+	mapMaxFailures   = 5               // in a row, before a mapping that was there is taken for lost
 	externalIPPeriod = 2 * time.Minute // between two questions for our address
+	maxMappings      = 2               // ports that a server has: TCP and UDP
 )
 
 // portMapping is a port that ought to be reachable from outside.
@@ -45,7 +46,7 @@ type portMapper struct {
 	ctx     context.Context
 	cancel  context.CancelFunc
 	wg      sync.WaitGroup
-	added   chan *portMapping // unbuffered; never closed
+	added   chan *portMapping // has room for maxMappings, as the gateway may take its time; never closed
 
 	// Owned by run.
 	mappings []*portMapping
@@ -63,13 +64,13 @@ func startPortMapper(gateway nat.Interface, local *enode.LocalNode, clock mclock
 		local.SetStaticIP(net.IP(gw))
 		return nil
 	}
-	m := &portMapper{gateway: gateway, local: local, clock: clock, log: logger, added: make(chan *portMapping)}
+	m := &portMapper{gateway: gateway, local: local, clock: clock, log: logger, added: make(chan *portMapping, maxMappings)}
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	m.wg.Go(m.run)
 	return m
 }
 
-// add has a port mapped, unless it is bound to an address that no gateway forwards to.
+// add has a port mapped, unless it is bound to an address that no gateway forwards to. It does not wait for the gateway.
 func (m *portMapper) add(p portMapping) {
 	if m == nil || p.ip.IsLoopback() || p.ip.IsPrivate() {
 		return
@@ -116,9 +117,6 @@ func (m *portMapper) run() {
 		select {
 		case p := <-m.added:
 			p.due = m.clock.Now()
-			if m.mappings == nil {
-				m.ipDue = p.due
-			}
 			m.mappings = append(m.mappings, p)
 		case <-timer.C():
 		case <-m.ctx.Done():
@@ -128,45 +126,48 @@ func (m *portMapper) run() {
 	}
 }
 
-// work does what is due and returns when there is something to do again.
+// work does what is due and returns when there is something to do again, which is never without a port. A gateway that
+// refuses or is away is asked again and again: it may be replaced, or we may move to another network.
 func (m *portMapper) work() (next mclock.AbsTime, ok bool) {
-	for _, p := range m.mappings {
-		if p.failures >= mapMaxFailures {
-			continue
-		}
-		if m.ctx.Err() == nil && p.due <= m.clock.Now() {
-			m.mapPort(p)
-		}
-		if p.failures < mapMaxFailures && (!ok || p.due < next) {
-			next, ok = p.due, true
-		}
-	}
-	if !ok {
-		return 0, false // all are given up: our address on that gateway is of no interest
+	if len(m.mappings) == 0 {
+		return 0, false
 	}
 	if m.ctx.Err() == nil && m.ipDue <= m.clock.Now() {
 		m.askIP()
 	}
-	return min(next, m.ipDue), true
+	next = m.ipDue
+	for _, p := range m.mappings {
+		if m.ctx.Err() == nil && p.due <= m.clock.Now() {
+			m.mapPort(p)
+		}
+		next = min(next, p.due)
+	}
+	return next, true
 }
 
-// askIP asks the gateway for our external address.
+// askIP asks the gateway for our external address, which stays what it was as long as there is no answer. With another
+// address come other mappings, or none: they are made anew.
 func (m *portMapper) askIP() {
+	m.ipDue = m.clock.Now().Add(externalIPPeriod)
 	ip, err := m.gateway.ExternalIP()
 	if err != nil {
 		m.log.Debug("The gateway doesn't tell our address", "gateway", m.gateway, "err", err)
-		ip = nil
+		return
 	}
-	if !ip.Equal(m.ip) {
-		m.log.Debug("External address", "ip", ip, "gateway", m.gateway)
-		m.local.SetStaticIP(ip)
-		m.ip = ip
+	if ip.Equal(m.ip) {
+		return
 	}
-	m.ipDue = m.clock.Now().Add(externalIPPeriod)
+	m.log.Debug("External address", "ip", ip, "gateway", m.gateway)
+	m.local.SetStaticIP(ip)
+	m.ip = ip
+	for _, p := range m.mappings {
+		p.due = m.clock.Now()
+	}
 }
 
 // mapPort makes or refreshes a mapping. The gateway may choose another external port than we have asked for, which is
-// then the one to announce.
+// then the one to announce. A mapping that could not be refreshed is probably still there, as its lifetime has not passed
+// and gateways err.
 func (m *portMapper) mapPort(p *portMapping) {
 	want := p.port
 	if p.external != 0 {
@@ -176,8 +177,10 @@ func (m *portMapper) mapPort(p *portMapping) {
 	if err != nil {
 		p.failures++
 		m.log.Debug("Mapping a port failed", "protocol", p.protocol, "port", p.port, "failures", p.failures, "err", err)
-		m.announce(p, p.port)
-		p.external = 0
+		if p.external != 0 && p.failures >= mapMaxFailures {
+			m.unmapPort(p)
+			m.announce(p, p.port)
+		}
 		p.due = m.clock.Now().Add(mapRetryTime)
 		return
 	}
@@ -200,11 +203,15 @@ func (m *portMapper) announce(p *portMapping, port int) {
 
 func (m *portMapper) unmap() {
 	for _, p := range m.mappings {
-		if p.external == 0 {
-			continue
-		}
-		if err := m.gateway.DeleteMapping(p.protocol, p.external, p.port); err != nil {
-			m.log.Debug("Removing a port mapping failed", "protocol", p.protocol, "port", p.port, "err", err)
+		if p.external != 0 {
+			m.unmapPort(p)
 		}
 	}
+}
+
+func (m *portMapper) unmapPort(p *portMapping) {
+	if err := m.gateway.DeleteMapping(p.protocol, p.external, p.port); err != nil {
+		m.log.Debug("Removing a port mapping failed", "protocol", p.protocol, "port", p.port, "err", err)
+	}
+	p.external = 0
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/ethereum/go-ethereum/common/mclock"
 	"github.com/ethereum/go-ethereum/log"
 	"github.com/ethereum/go-ethereum/p2p/enode"
+	"github.com/ethereum/go-ethereum/p2p/enr"
 	"github.com/ethereum/go-ethereum/p2p/nat"
 )
 
@@ -20,7 +21,8 @@ import (
 type fakeGateway struct {
 	mu    sync.Mutex
 	ip    net.IP // nil: unknown
-	shift int    // external ports are this much higher than asked for; negative: no mapping succeeds
+	shift int    // external ports are this much higher than asked for
+	away  bool   // no call succeeds
 	calls []string
 	block chan struct{} // not nil: calls wait until it is closed
 }
@@ -36,7 +38,7 @@ func (g *fakeGateway) note(format string, args ...any) {
 
 func (g *fakeGateway) AddMapping(protocol string, ext, in int, _ string, lifetime time.Duration) (uint16, error) {
 	g.note("add %s %d %d %v", protocol, ext, in, lifetime)
-	if g.shift < 0 {
+	if g.away {
 		return 0, errors.New("refused")
 	}
 	if ext == in {
@@ -51,7 +53,7 @@ func (g *fakeGateway) DeleteMapping(protocol string, ext, in int) error {
 }
 
 func (g *fakeGateway) ExternalIP() (net.IP, error) {
-	if g.ip == nil {
+	if g.ip == nil || g.away {
 		return nil, errors.New("unknown")
 	}
 	return g.ip, nil
@@ -82,8 +84,17 @@ func mapperBench(t *testing.T, g nat.Interface) (*portMapper, *enode.LocalNode, 
 	})
 	local := enode.NewLocalNode(db, newKey(t))
 	local.SetFallbackIP(net.IP{127, 0, 0, 1})
+	local.Set(enr.TCP(30303))
 	clock := new(mclock.Simulated)
 	return startPortMapper(g, local, clock, log.New()), local, clock
+}
+
+// runFor lets time pass in steps that let the mapper work.
+func runFor(clock *mclock.Simulated, d time.Duration) {
+	for range d / time.Minute {
+		clock.Run(time.Minute)
+		synctest.Wait()
+	}
 }
 
 func wantCalls(t *testing.T, g *fakeGateway, want ...string) {
@@ -105,11 +116,11 @@ func TestPortsAreMappedRefreshedAndRemoved(t *testing.T) {
 		}
 		g.ip = net.IP{5, 0, 0, 2} // the provider has given us another address
 		clock.Run(2 * time.Minute)
-		wantCalls(t, g)
+		wantCalls(t, g, "add TCP 31303 30303 10m0s", "add UDP 31304 30304 10m0s")
 		if ip := local.Node().IPAddr(); ip.String() != "5.0.0.2" {
 			t.Errorf("our record says %v", ip)
 		}
-		for range 3 { // until 8 minutes
+		for range 4 {
 			clock.Run(2 * time.Minute)
 			synctest.Wait()
 		}
@@ -120,18 +131,15 @@ func TestPortsAreMappedRefreshedAndRemoved(t *testing.T) {
 	})
 }
 
-func TestAGatewayThatRefusesIsGivenUp(t *testing.T) {
+func TestAGatewayThatRefusesIsAskedEveryFiveMinutes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := &fakeGateway{shift: -1}
+		g := &fakeGateway{away: true}
 		m, local, clock := mapperBench(t, g)
 		m.add(portMapping{protocol: "TCP", port: 30303, ip: net.IPv4zero})
 		wantCalls(t, g, "add TCP 30303 30303 10m0s")
-		for range 600 { // ten hours
-			clock.Run(time.Minute)
-			synctest.Wait()
-		}
-		if n := len(g.take()); n != mapMaxFailures-1 {
-			t.Errorf("%d more attempts", n)
+		runFor(clock, 10*time.Hour)
+		if n := len(g.take()); n != 120 {
+			t.Errorf("%d more attempts, want one in five minutes", n)
 		}
 		if n := local.Node(); n.TCP() != 30303 || n.IPAddr().String() != "127.0.0.1" {
 			t.Errorf("our record says %v", n)
@@ -139,6 +147,42 @@ func TestAGatewayThatRefusesIsGivenUp(t *testing.T) {
 		m.stop()
 		m.wait(time.Second)
 		wantCalls(t, g) // there is nothing to remove
+	})
+}
+
+func TestAMappingOutlivesSomeFailuresToRefreshItAndIsMadeAnewWhenTheGatewayComesBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := &fakeGateway{ip: net.IP{5, 0, 0, 1}, shift: 1000}
+		m, local, clock := mapperBench(t, g)
+		m.add(portMapping{protocol: "TCP", port: 30303, ip: net.IPv4zero})
+		wantCalls(t, g, "add TCP 30303 30303 10m0s")
+		announced := func(ip string, port int) {
+			t.Helper()
+			if n := local.Node(); n.TCP() != port || n.IPAddr().String() != ip {
+				t.Errorf("our record says %v, want port %d and %s", n, port, ip)
+			}
+		}
+		refresh := "add TCP 31303 30303 10m0s"
+
+		g.away = true
+		runFor(clock, mapRefreshTime+(mapMaxFailures-2)*mapRetryTime)
+		wantCalls(t, g, refresh, refresh, refresh, refresh)
+		announced("5.0.0.1", 31303)
+		runFor(clock, mapRetryTime)
+		wantCalls(t, g, refresh, "delete TCP 31303 30303")
+		announced("5.0.0.1", 30303)
+
+		runFor(clock, 24*time.Hour)
+		if n := len(g.take()); n != 24*12 {
+			t.Errorf("%d attempts in a day, want one in five minutes", n)
+		}
+		g.away, g.ip = false, net.IP{5, 0, 0, 2}
+		runFor(clock, externalIPPeriod)
+		wantCalls(t, g, "add TCP 30303 30303 10m0s")
+		announced("5.0.0.2", 31303)
+		m.stop()
+		m.wait(time.Second)
+		wantCalls(t, g, "delete TCP 31303 30303")
 	})
 }
 
@@ -155,12 +199,13 @@ func TestPortsOnPrivateAddressesAreNotMapped(t *testing.T) {
 	})
 }
 
-func TestAGatewayThatHangsDoesNotHoldUpStop(t *testing.T) {
+func TestAGatewayThatHangsHoldsUpNeitherStartNorStop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := &fakeGateway{block: make(chan struct{})}
 		m, _, _ := mapperBench(t, g)
 		m.add(portMapping{protocol: "TCP", port: 30303, ip: net.IPv4zero})
 		synctest.Wait()
+		m.add(portMapping{protocol: "UDP", port: 30303, ip: net.IPv4zero}) // does not hold up Start either
 		start := time.Now()
 		m.stop()
 		m.wait(portMapWait)

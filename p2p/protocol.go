@@ -31,7 +31,8 @@ type Protocol struct {
 	// the peer has not finished the protocol's own handshake.
 	PeerInfo func(id enode.ID) interface{}
 
-	// DialCandidates, if set, yields nodes to dial on behalf of this protocol. The server closes it when it stops.
+	// DialCandidates, if set, yields nodes to dial on behalf of this protocol, unless [Config.NoDiscovery] is set. The server
+	// closes it when it stops.
 	DialCandidates enode.Iterator
 
 	// Attributes are added to the record of the local node.

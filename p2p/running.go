@@ -143,7 +143,7 @@ func (r *runningServer) newDialer() *dialScheduler {
 	if r.disc.v4 != nil {
 		dc.resolver = r.disc.v4
 	}
-	return newDialScheduler(dc, r.disc.candidates(r.cfg.Protocols))
+	return newDialScheduler(dc, r.disc.candidates(r.cfg))
 }
 
 // launch makes a peer of a connection that has been admitted, and runs it in a goroutine of its own: the stack of this

@@ -3,7 +3,6 @@ package bzz
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/sennit-net/sennit/p2p"
@@ -29,6 +28,12 @@ func post(letters []letter) {
 	}
 }
 
+// hiveHandlers handle the messages of hive by code.
+var hiveHandlers = []handler{
+	wire.CodePeers:    (*session).handlePeers,
+	wire.CodeSubPeers: (*session).handleSubPeers,
+}
+
 // runHive is the protocol hive: who else is there (section 4).
 func (s *session) runHive(rw p2p.MsgReadWriter) error {
 	if err := s.await(); err != nil {
@@ -37,28 +42,7 @@ func (s *session) runHive(rw p2p.MsgReadWriter) error {
 	s.node.spawn(func() { s.failed(s.hive.run(s.ctx, rw, nil)) })
 	s.node.enter(s)
 	defer s.node.exit(s)
-	in := input{later: s.later}
-	for {
-		msg, err := rw.ReadMsg()
-		if err != nil {
-			return err
-		}
-		payload, err := in.read(msg)
-		if err != nil {
-			return err
-		}
-		switch msg.Code {
-		case wire.CodePeers:
-			err = s.handlePeers(payload)
-		case wire.CodeSubPeers:
-			err = s.handleSubPeers(payload)
-		default:
-			err = fmt.Errorf("%w: hive %d", errCode, msg.Code)
-		}
-		if err != nil {
-			return err
-		}
-	}
+	return s.handle(rw, "hive", hiveHandlers)
 }
 
 // enter puts a peer into the table and tells whom it concerns: all peers if our depth has changed by that, otherwise the

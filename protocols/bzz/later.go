@@ -2,11 +2,16 @@ package bzz
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/sennit-net/sennit/p2p"
 	"github.com/sennit-net/sennit/protocols/bzz/wire"
 )
+
+// retrieveHandlers handle the messages of bzz-retrieve by code.
+var retrieveHandlers = []handler{
+	wire.CodeLaterDelivery:  (*session).handleLaterDelivery,
+	wire.CodeLaterRetrieval: (*session).handleLaterRequest,
+}
 
 // runRetrieve is the protocol bzz-retrieve of the later dialect: chunks that are asked for.
 func (s *session) runRetrieve(rw p2p.MsgReadWriter) error {
@@ -19,28 +24,7 @@ func (s *session) runRetrieve(rw p2p.MsgReadWriter) error {
 	s.node.spawn(func() { s.failed(s.chunks.run(s.ctx, rw, s.loadRetrieved)) })
 	s.node.serve(s)
 	defer s.node.unserve(s)
-	in := input{later: true}
-	for {
-		msg, err := rw.ReadMsg()
-		if err != nil {
-			return err
-		}
-		payload, err := in.read(msg)
-		if err != nil {
-			return err
-		}
-		switch msg.Code {
-		case wire.CodeLaterRetrieval:
-			err = s.handleLaterRequest(payload)
-		case wire.CodeLaterDelivery:
-			err = s.handleLaterDelivery(payload)
-		default:
-			err = fmt.Errorf("%w: bzz-retrieve %d", errCode, msg.Code)
-		}
-		if err != nil {
-			return err
-		}
-	}
+	return s.handle(rw, "bzz-retrieve", retrieveHandlers)
 }
 
 // handleLaterRequest sends a chunk, or looks for it. The later dialect does not count how far a request has come: what

@@ -14,7 +14,7 @@ import (
 )
 
 // pullHandlers handle the messages of bzz-stream by code.
-var pullHandlers = [wire.PullLength]func(*session, []byte) error{
+var pullHandlers = []handler{
 	wire.CodeStreamInfoReq: (*session).handleStreamInfoReq,
 	wire.CodeStreamInfoRes: (*session).handleStreamInfoRes,
 	wire.CodeGetRange:      (*session).handleGetRange,
@@ -43,23 +43,7 @@ func (s *session) runPull(rw p2p.MsgReadWriter) error {
 	}
 	s.node.spawn(func() { s.failed(s.stream.run(s.ctx, rw, s.loadPulled)) })
 	s.node.sync(s)
-	in := input{later: true}
-	for {
-		msg, err := rw.ReadMsg()
-		if err != nil {
-			return err
-		}
-		payload, err := in.read(msg)
-		if err != nil {
-			return err
-		}
-		if msg.Code >= wire.PullLength {
-			return fmt.Errorf("%w: bzz-stream %d", errCode, msg.Code)
-		}
-		if err := pullHandlers[msg.Code](s, payload); err != nil {
-			return err
-		}
-	}
+	return s.handle(rw, "bzz-stream", pullHandlers)
 }
 
 // changePulls asks how far some bins have come, to pull them, and pulls others no more.

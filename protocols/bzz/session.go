@@ -340,31 +340,3 @@ func (s *session) late() error {
 		return errNotStarted
 	}
 }
-
-// input reads payloads into memory that is used again. It is for one goroutine.
-type input struct {
-	later bool // there is no wrapper
-	buf   []byte
-}
-
-// read returns the payload of a message without its wrapper, if it has one. It holds until the next read.
-func (in *input) read(msg p2p.Msg) ([]byte, error) {
-	if msg.Size > wire.MaxMessage {
-		return nil, fmt.Errorf("%w: %d", errTooLarge, msg.Size)
-	}
-	buf := in.buf
-	if int(msg.Size) > cap(buf) {
-		buf = make([]byte, msg.Size)
-		if msg.Size <= maxKeptInput {
-			in.buf = buf
-		}
-	}
-	buf = buf[:msg.Size]
-	if _, err := io.ReadFull(msg.Payload, buf); err != nil {
-		return nil, err
-	}
-	if in.later {
-		return buf, nil
-	}
-	return wire.Unwrap(buf)
-}

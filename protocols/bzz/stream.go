@@ -9,9 +9,8 @@ import (
 	"github.com/sennit-net/sennit/protocols/bzz/wire"
 )
 
-// streamHandlers handle the messages of stream by code. The payload holds until the handler returns; an error ends the
-// link.
-var streamHandlers = [wire.StreamLength]func(*session, []byte) error{
+// streamHandlers handle the messages of stream by code.
+var streamHandlers = []handler{
 	wire.CodeUnsubscribe:         (*session).handleUnsubscribe,
 	wire.CodeOfferedHashes:       (*session).handleOfferedHashes,
 	wire.CodeWantedHashes:        (*session).handleWantedHashes,
@@ -46,23 +45,7 @@ func (s *session) runStream(rw p2p.MsgReadWriter) error {
 	s.node.serve(s)
 	defer s.node.unserve(s)
 	s.node.sync(s)
-	var in input
-	for {
-		msg, err := rw.ReadMsg()
-		if err != nil {
-			return err
-		}
-		payload, err := in.read(msg)
-		if err != nil {
-			return err
-		}
-		if msg.Code >= wire.StreamLength {
-			return fmt.Errorf("%w: stream %d", errCode, msg.Code)
-		}
-		if err := streamHandlers[msg.Code](s, payload); err != nil {
-			return err
-		}
-	}
+	return s.handle(rw, "stream", streamHandlers)
 }
 
 // idle is what stream does with a peer that speaks both dialects, and so the later one: nothing. A message ends the link.
