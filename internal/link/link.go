@@ -71,9 +71,12 @@ type Link struct {
 	writeErr atomic.Pointer[error] // why writing failed, while the reader looks for what the remote has to say about it
 	running  atomic.Int32          // lanes that have not been stopped
 	bytesIn  atomic.Uint64
-	rtt      atomic.Int64 // ns
-	minRTT   atomic.Int64 // ns
-	pingSent atomic.Int64 // ns since started; 0 when no ping is unanswered
+	rtt      atomic.Int64  // ns
+	minRTT   atomic.Int64  // ns
+	pingSent atomic.Int64  // ns since started; 0 when no ping is unanswered
+	pingWith atomic.Uint64 // number of the batch that the unanswered ping is in
+	pongWith atomic.Uint64 // the same of the last ping that was answered
+	pingDue  atomic.Bool   // Flush wants a ping sent
 
 	send sender // has its own owners
 
@@ -322,7 +325,7 @@ func (l *Link) tick() error {
 	if quiet >= silence {
 		return fmt.Errorf("no complete frame received for %v: %w", silence, os.ErrDeadlineExceeded)
 	}
-	if now.Sub(l.lastPing) >= pingInterval {
+	if due := l.pingDue.Swap(false); due || now.Sub(l.lastPing) >= pingInterval {
 		l.ping(now)
 	}
 	l.send.relax()
@@ -340,8 +343,8 @@ func (l *Link) tick() error {
 		next = dead
 	}
 	l.conn.SetReadDeadline(next)
-	if l.cause.Load() != nil || l.writeErr.Load() != nil {
-		// Ended meanwhile: the deadline that was to end this read has been overwritten.
+	if l.cause.Load() != nil || l.writeErr.Load() != nil || l.pingDue.Load() {
+		// Meanwhile: the deadline that was to end this read has been overwritten.
 		return l.tick()
 	}
 	return nil
