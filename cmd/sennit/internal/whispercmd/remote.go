@@ -2,6 +2,7 @@ package whispercmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -113,7 +114,10 @@ func (r *remote) Listen(ctx context.Context, f shh.Filter, got func(*shh.Receive
 			if err == nil {
 				err = rpc.ErrClientQuit
 			}
-			return fmt.Errorf("the node has gone: %w", err)
+			if errors.Is(err, rpc.ErrSubscriptionQueueOverflow) {
+				return fmt.Errorf("the output takes less than the running node hears: %w", err)
+			}
+			return fmt.Errorf("the running node has gone: %w", err)
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}

@@ -13,9 +13,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ethereum/go-ethereum/common/hexutil"
 	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/ethereum/go-ethereum/log"
 	"github.com/ethereum/go-ethereum/p2p/enode"
+	"github.com/ethereum/go-ethereum/rpc"
 	"go.uber.org/goleak"
 
 	"github.com/sennit-net/sennit/admin"
@@ -225,6 +227,43 @@ func TestListeningEndsWithTheLink(t *testing.T) {
 		if h := <-ch; h.err == nil {
 			t.Errorf("%s: no error", name)
 		}
+	}
+}
+
+// flooding is a namespace shh that has more messages at once than a client of JSON-RPC keeps.
+type flooding struct{ sent chan struct{} }
+
+func (flooding) AddPrivateKey(hexutil.Bytes) string { return "key" }
+func (flooding) DeleteKeyPair(string) bool          { return true }
+
+func (f flooding) Messages(ctx context.Context, _ shh.Criteria) (*rpc.Subscription, error) {
+	notifier, _ := rpc.NotifierFromContext(ctx)
+	sub := notifier.CreateSubscription()
+	go func() {
+		defer close(f.sent)
+		for range 21_000 {
+			if notifier.Notify(sub.ID, &shh.ReceivedMessage{}) != nil {
+				return
+			}
+		}
+	}()
+	return sub, nil
+}
+
+func TestAListenerThatIsTooSlowIsNotToldThatTheNodeHasGone(t *testing.T) {
+	server, f := rpc.NewServer(), flooding{make(chan struct{})}
+	if err := server.RegisterName(shh.ProtocolName, f); err != nil {
+		t.Fatal(err)
+	}
+	defer server.Stop()
+	n := &remote{rpc.DialInProc(server)}
+	defer n.Close()
+	err := n.Listen(t.Context(), shh.Filter{PrivateKey: newKey(t)}, func(*shh.ReceivedMessage) error {
+		<-f.sent
+		return nil
+	})
+	if !errors.Is(err, rpc.ErrSubscriptionQueueOverflow) || !strings.Contains(err.Error(), "the output takes less") {
+		t.Error(err)
 	}
 }
 
