@@ -51,8 +51,11 @@ func (m *Outgoing) Envelope(sent time.Time) (*Envelope, error) {
 		ttl = DefaultTTL
 	}
 	seconds := int64(ttl / time.Second)
-	if seconds <= 0 || seconds+sent.Unix() > math.MaxUint32 {
+	if seconds <= 0 {
 		return nil, fmt.Errorf("a TTL of %v, want one second or more", ttl)
+	}
+	if seconds+sent.Unix() > math.MaxUint32 {
+		return nil, fmt.Errorf("a TTL of %v, want an end before the year 2106", ttl)
 	}
 	if len(m.Padding) > 0 && allZero(m.Padding) {
 		return nil, errors.New("padding of zeros alone")

@@ -166,6 +166,15 @@ func check(t *testing.T, h heard, from, to []byte) {
 	}
 }
 
+func TestALifeThatIsTooLongIsRefusedByEitherKindOfNode(t *testing.T) {
+	for name, n := range open(t) {
+		m := shh.Outgoing{To: &newKey(t).PublicKey, TTL: (1<<32 + 5) * time.Second, Work: shh.DefaultMinWork, WorkTime: 1<<63 - 1}
+		if hash, err := n.Send(t.Context(), m, nil); err == nil || !strings.Contains(err.Error(), "before the year 2106") {
+			t.Errorf("%s: %v, %v", name, hash, err)
+		}
+	}
+}
+
 func TestANodeThatCannotBeReachedIsAnErrorThatSaysWhy(t *testing.T) {
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
