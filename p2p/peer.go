@@ -1,6 +1,8 @@
 package p2p
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -136,6 +138,21 @@ func (p *Peer) Disconnect(reason DiscReason) {
 	case p.link != nil:
 		p.link.End(uint8(reason), reason, "")
 	}
+}
+
+// Flush waits until the remote node has received what the protocols' WriteMsg have accepted so far: until all has been sent and
+// a ping that was sent after it has been answered. What is accepted meanwhile is waited for as well while there is anything
+// unsent. That it has arrived does not say that the remote's protocols have read it. The error is that of ctx, or
+// [ErrShuttingDown] after the end of the link; there is none for a peer made for tests.
+func (p *Peer) Flush(ctx context.Context) error {
+	if p.link == nil {
+		return nil
+	}
+	err := p.link.Flush(ctx)
+	if errors.Is(err, link.ErrEnded) {
+		return ErrShuttingDown
+	}
+	return err
 }
 
 // Inbound tells whether the remote dialed.

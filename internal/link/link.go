@@ -71,9 +71,12 @@ type Link struct {
 	writeErr atomic.Pointer[error] // why writing failed, while the reader looks for what the remote has to say about it
 	running  atomic.Int32          // lanes that have not been stopped
 	bytesIn  atomic.Uint64
-	rtt      atomic.Int64 // ns
-	minRTT   atomic.Int64 // ns
-	pingSent atomic.Int64 // ns since started; 0 when no ping is unanswered
+	rtt      atomic.Int64  // ns
+	minRTT   atomic.Int64  // ns
+	pingSent atomic.Int64  // ns since started; 0 when no ping is unanswered
+	pingWith atomic.Uint64 // number of the batch that the unanswered ping is in
+	pongWith atomic.Uint64 // the same of the last ping that was answered
+	pingDue  atomic.Bool   // Flush wants a ping sent
 
 	send sender // has its own owners
 
@@ -85,7 +88,6 @@ type Link struct {
 	lastPing  time.Time
 	pingOpen  bool      // a ping with an ID has not been answered
 	pingCount uint64    // ID of the last ping
-	reading   time.Time // when the last read began
 	rested    time.Time // when others could last run: after a read that had to wait, or a yield
 	parting   bool      // the link has ended, and what comes is only looked through for credit
 	probe     probe
@@ -108,7 +110,7 @@ func New(cfg Config) *Link {
 	l.send = sender{conn: cfg.Conn, stream: stream, framing: cfg.Framing, failed: l.writeFailed, pinged: l.pinged, parted: l.interruptRead, pace: pace{most: shape.Batch, bytes: shape.Batch}}
 	l.send.wake.L = &l.send.mu
 	l.send.loop = l.send.writeLoop
-	l.in = Input{conn: stream, size: shape.Read, unread: cfg.Unread, onRead: l.beforeRead, onBytes: l.received, onTick: l.tick}
+	l.in = Input{stream: stream, size: shape.Read, unread: cfg.Unread, onRead: l.beforeRead, onBytes: l.received, onTick: l.tick}
 	for i, c := range cfg.Lanes {
 		lane := new(Lane)
 		lane.init(l, i+1, c, cfg.Ledger, &shape)
@@ -287,7 +289,7 @@ func (l *Link) beforeRead() error {
 	if len(l.toWake) > 0 {
 		l.wake()
 	}
-	if l.reading = time.Now(); l.reading.Sub(l.rested) >= workTime {
+	if time.Since(l.rested) >= workTime {
 		yield()
 		l.rested = time.Now()
 	}
@@ -300,7 +302,7 @@ func (l *Link) beforeRead() error {
 // received runs after a read.
 func (l *Link) received(n int, at time.Time) {
 	l.bytesIn.Add(uint64(n))
-	if at.Sub(l.reading) >= restTime {
+	if l.in.stream.waited() {
 		l.rested = at
 	}
 }
@@ -323,7 +325,7 @@ func (l *Link) tick() error {
 	if quiet >= silence {
 		return fmt.Errorf("no complete frame received for %v: %w", silence, os.ErrDeadlineExceeded)
 	}
-	if now.Sub(l.lastPing) >= pingInterval {
+	if due := l.pingDue.Swap(false); due || now.Sub(l.lastPing) >= pingInterval {
 		l.ping(now)
 	}
 	l.send.relax()
@@ -341,8 +343,8 @@ func (l *Link) tick() error {
 		next = dead
 	}
 	l.conn.SetReadDeadline(next)
-	if l.cause.Load() != nil || l.writeErr.Load() != nil {
-		// Ended meanwhile: the deadline that was to end this read has been overwritten.
+	if l.cause.Load() != nil || l.writeErr.Load() != nil || l.pingDue.Load() {
+		// Meanwhile: the deadline that was to end this read has been overwritten.
 		return l.tick()
 	}
 	return nil

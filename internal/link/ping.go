@@ -26,9 +26,12 @@ func (l *Link) pingID() (id pingID) {
 }
 
 // pinged runs when a ping is about to be written.
-func (l *Link) pinged(at time.Time) {
+func (l *Link) pinged(batch uint64, at time.Time) {
 	// One that is unanswered stays: its pong comes first, and would make the newer ping seem fast.
-	l.pingSent.CompareAndSwap(0, max(1, int64(at.Sub(l.started))))
+	if l.pingSent.Load() == 0 {
+		l.pingWith.Store(batch)
+		l.pingSent.Store(max(1, int64(at.Sub(l.started))))
+	}
 }
 
 // answered takes the answer to a ping with an ID; one that nothing asked for means nothing.
@@ -43,10 +46,12 @@ func (l *Link) answered(id []byte, at time.Time) {
 
 // ponged runs when a pong has come in; one that nothing asked for means nothing.
 func (l *Link) ponged(at time.Time) {
-	sent := l.pingSent.Swap(0)
+	sent := l.pingSent.Load()
 	if sent == 0 {
 		return
 	}
+	l.pongWith.Store(l.pingWith.Load())
+	l.pingSent.Store(0)
 	rtt := max(1, int64(at.Sub(l.started))-sent)
 	l.rtt.Store(rtt)
 	if least := l.minRTT.Load(); least == 0 || rtt < least {

@@ -20,8 +20,6 @@ const (
 	// workTime is for how long reader and writer work before they let others run: the scheduler would give them 10 ms. Half a
 	// millisecond or more shows in the round trips beside bulk, less than this in nothing.
 	workTime = 250 * time.Microsecond
-	// restTime is how long a read takes that had to wait; one that did not is a system call.
-	restTime = 5 * time.Microsecond
 )
 
 // sender is the sending half of a link: the outboxes of all lanes, the control messages owed, and the writer.
@@ -30,11 +28,11 @@ type sender struct {
 	conn    net.Conn // for its deadlines
 	stream  stream
 	framing Framing
-	loop    func()          // writeLoop as a value, so that starting it allocates nothing
-	failed  func(error)     // called by the writer, without a lock, when a write has failed
-	pinged  func(time.Time) // called by the writer, without a lock, before a ping is handed to the socket
-	parted  func()          // called by the writer, without a lock, when the Disconnect has been handed to the socket
-	writers sync.WaitGroup  // the writer, and one that waits beside one in place; whoever ends the link waits for them
+	loop    func()                           // writeLoop as a value, so that starting it allocates nothing
+	failed  func(error)                      // called by the writer, without a lock, when a write has failed
+	pinged  func(batch uint64, at time.Time) // called by the writer, without a lock, before a ping is handed to the socket
+	parted  func()                           // called by the writer, without a lock, when the Disconnect has been handed to the socket
+	writers sync.WaitGroup                   // the writer, and one that waits beside one in place; whoever ends the link waits for them
 
 	// Counted by the writer, read by anybody.
 	bytesOut atomic.Uint64 // on the wire
@@ -54,10 +52,12 @@ type sender struct {
 	starved  int           // lanes that have something to send and no credit
 	owed     control       // control messages to be sent
 	until    time.Time     // when closing: the write deadline
+	batches  uint64        // how many have been taken
 
 	// Owned by the writer.
 	say      control          // control messages of the batch
 	batch    []*buffer.Buffer // taken, to be sealed and written
+	taken    uint64           // number of the batch
 	said     bool             // the Disconnect has been handed to the socket
 	pace     pace             // how much of the batch is written at once
 	vector   net.Buffers      // sealed, to be written
@@ -298,7 +298,24 @@ func (s *sender) takeLocked() bool {
 		s.owed.bye = false
 		s.dieLocked()
 	}
-	return len(s.batch) > 0
+	if len(s.batch) == 0 {
+		return false
+	}
+	s.batches++
+	s.taken = s.batches
+	return true
+}
+
+// sent tells whether all that the lanes have accepted has been taken, and the number of the last batch that has any of it.
+func (s *sender) sent(lanes []*Lane) (batch uint64, all bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range lanes {
+		if l.out.used > 0 {
+			return 0, false
+		}
+	}
+	return s.batches, true
 }
 
 // stayLocked waits for something to do if the writer had run out of work less than busyGap before, or if the link is to
@@ -340,7 +357,7 @@ func (s *sender) takeControlLocked() {
 // write seals the batch and writes it, in one call if it is not large.
 func (s *sender) write() error {
 	if s.say.ping {
-		s.pinged(time.Now())
+		s.pinged(s.taken, time.Now())
 	}
 	pending := 0
 	for _, b := range s.batch {
