@@ -5,11 +5,13 @@ import (
 	"crypto/ecdsa"
 	"encoding/hex"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -172,6 +174,70 @@ func TestALifeThatIsTooLongIsRefusedByEitherKindOfNode(t *testing.T) {
 		if hash, err := n.Send(t.Context(), m, nil); err == nil || !strings.Contains(err.Error(), "before the year 2106") {
 			t.Errorf("%s: %v, %v", name, hash, err)
 		}
+	}
+}
+
+// behind returns a node that is reached through a connection which passes on nothing to it while held is locked.
+func behind(t *testing.T, node *enode.Node, held *sync.Mutex) *enode.Node {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var both sync.WaitGroup
+	both.Go(func() {
+		in, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer in.Close()
+		at, _ := node.TCPEndpoint()
+		out, err := net.Dial("tcp", at.String())
+		if err != nil {
+			return
+		}
+		both.Go(func() {
+			_, _ = io.Copy(in, out)
+			in.Close()
+		})
+		defer out.Close()
+		b := make([]byte, 1<<16)
+		for n, err := in.Read(b); err == nil; n, err = in.Read(b) {
+			held.Lock()
+			_, err = out.Write(b[:n])
+			held.Unlock()
+			if err != nil {
+				return
+			}
+		}
+	})
+	t.Cleanup(func() {
+		l.Close()
+		both.Wait()
+	})
+	return enode.NewV4(node.Pubkey(), net.IP{127, 0, 0, 1}, l.Addr().(*net.TCPAddr).Port, 0)
+}
+
+func TestAMessageHasBeenSentWhenItHasArrived(t *testing.T) {
+	w, err := shh.New(shh.Config{Logger: log.NewLogger(log.DiscardHandler())})
+	if err != nil {
+		t.Fatal(err)
+	}
+	node, _ := startNode(t, w.Protocols()...)
+	var held sync.Mutex
+	n, err := Dial(t.Context(), DialConfig{Name: "sennit/test", Key: newKey(t)}, behind(t, node, &held))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close()
+	held.Lock()
+	timer := time.AfterFunc(2*objection, held.Unlock)
+	_, err = n.Send(t.Context(), shh.Outgoing{To: &newKey(t).PublicKey, TTL: time.Second, WorkTime: patience}, nil)
+	if got := w.Stats().Received; err != nil || got != 1 {
+		t.Errorf("%d have arrived, %v", got, err)
+	}
+	if timer.Stop() {
+		held.Unlock()
 	}
 }
 
