@@ -53,12 +53,9 @@ type terms struct {
 func (t *terms) check(e *Envelope, now time.Time) (Work, Fault) {
 	seconds := now.Unix()
 	sent, expiry := int64(e.Sent()), int64(e.Expiry)
-	ahead := uint64(0)
-	switch {
+	switch { // an envelope whose sent time wraps may have expired and yet be dated in the future
 	case sent > seconds+int64(syncAllowance/time.Second):
 		return Work{}, FaultFuture
-	case sent > seconds:
-		ahead = uint64(sent-seconds) + 1
 	case expiry+int64(oldAfter/time.Second) < seconds:
 		return Work{}, FaultOld
 	case expiry < seconds:
@@ -66,6 +63,10 @@ func (t *terms) check(e *Envelope, now time.Time) (Work, Fault) {
 	}
 	if headerLength+len(e.Data) > t.maxSize {
 		return Work{}, FaultSize
+	}
+	ahead := uint64(0)
+	if sent > seconds {
+		ahead = uint64(sent-seconds) + 1
 	}
 	work := e.workAt(ahead)
 	if work.Reaching(t.minWork)&t.rules == 0 {

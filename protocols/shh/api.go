@@ -18,8 +18,8 @@ const rpcVersion = "6.0"
 
 // API is the JSON-RPC namespace shh, version 6.0, as go-ethereum had it: its methods are called as shh_post, shh_newSymKey
 // and so on, with the same parameters, results and errors. Keys stay in memory, named by their ids, and are gone when the
-// program ends. Numbers of filters and keys are bounded, and so are the bytes that wait in a filter. Its methods are safe for
-// concurrent use.
+// program ends. Numbers of keys, and of filters and subscriptions, are bounded, and so are the bytes that wait in one. Its methods
+// are safe for concurrent use.
 type API struct {
 	// Static after construction.
 	w    *Whisper
@@ -29,7 +29,7 @@ type API struct {
 
 	mu      sync.Mutex // guards what follows
 	filters map[string]*polled
-	adding  int // filters on their way into it
+	others  int // subscriptions, and filters on their way into filters
 }
 
 // polled is a filter that is asked for its messages now and then.
@@ -39,6 +39,7 @@ type polled struct {
 }
 
 const (
+	// maxFilters is how many filters and subscriptions there may be.
 	maxFilters = 1024
 
 	// filterTimeout is how long a filter is kept that nobody asks.
@@ -68,26 +69,37 @@ func (a *API) dropLocked(id string) {
 	delete(a.filters, id)
 }
 
-// addFilter keeps a subscription, in the place of those that were forgotten.
-func (a *API) addFilter(c Criteria) (string, error) {
+// reserve counts one of others, in the place of filters that were forgotten. release undoes it.
+func (a *API) reserve() error {
 	a.mu.Lock()
+	defer a.mu.Unlock()
 	for id, f := range a.filters {
 		if time.Since(f.used) > filterTimeout {
 			a.dropLocked(id)
 		}
 	}
-	full := len(a.filters)+a.adding >= maxFilters
-	if !full {
-		a.adding++
+	if len(a.filters)+a.others >= maxFilters {
+		return fmt.Errorf("there are %d filters and subscriptions already", maxFilters)
 	}
-	a.mu.Unlock()
-	if full {
-		return "", fmt.Errorf("there are %d filters already", maxFilters)
+	a.others++
+	return nil
+}
+
+func (a *API) release() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.others--
+}
+
+// addFilter keeps a subscription to be asked.
+func (a *API) addFilter(c Criteria) (string, error) {
+	if err := a.reserve(); err != nil {
+		return "", err
 	}
 	sub, err := a.subscribe(c)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.adding--
+	a.others--
 	if err != nil {
 		return "", err
 	}
@@ -206,6 +218,7 @@ func (a *API) post(ctx context.Context, n NewMessage) (*Envelope, error) {
 // notify hands a subscriber its messages until it goes.
 func (a *API) notify(notifier *rpc.Notifier, rpcSub *rpc.Subscription, sub *Subscription) {
 	defer a.serving.Done()
+	defer a.release()
 	defer sub.Close()
 	ctx, cancel := context.WithCancel(context.Background())
 	a.serving.Go(func() {

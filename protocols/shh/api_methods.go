@@ -163,8 +163,12 @@ func (m *methods) Messages(ctx context.Context, c Criteria) (*rpc.Subscription, 
 	if !ok {
 		return nil, rpc.ErrNotificationsUnsupported
 	}
+	if err := m.api.reserve(); err != nil {
+		return nil, err
+	}
 	sub, err := m.api.subscribe(c)
 	if err != nil {
+		m.api.release()
 		return nil, err
 	}
 	rpcSub := notifier.CreateSubscription()

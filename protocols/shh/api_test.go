@@ -298,3 +298,31 @@ func TestFiltersThatComeTogetherDoNotPassTheirLimit(t *testing.T) {
 		t.Errorf("%d filters beside %d, want %d", taken.Load(), maxFilters-left, left)
 	}
 }
+
+func TestSubscriptionsCountAmongTheFilters(t *testing.T) {
+	c := serve(t, newTestWhisper(t, Config{}))
+	want := Criteria{SymKeyID: c.id("newSymKey"), Topics: []Topic{{1}}}
+	for range maxFilters - 1 {
+		c.id("newMessageFilter", want)
+	}
+	subscribe := func(to Criteria) (*rpc.ClientSubscription, error) {
+		return c.client.Subscribe(t.Context(), ProtocolName, make(chan *ReceivedMessage), "messages", to)
+	}
+	if _, err := subscribe(Criteria{}); err == nil {
+		t.Error("a subscription without a key")
+	}
+	last, err := subscribe(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const full = "there are 1024 filters and subscriptions already"
+	if _, err := subscribe(want); err == nil || err.Error() != full {
+		t.Errorf("one subscription too many: %v", err)
+	}
+	c.fails(full, "newMessageFilter", want)
+	last.Unsubscribe()
+	until(t, "room for another", func() bool {
+		var id string
+		return c.client.Call(&id, "shh_newMessageFilter", want) == nil
+	})
+}

@@ -37,6 +37,8 @@ func TestAnEnvelopeIsCheckedInTheOrderOfTheSpecification(t *testing.T) {
 		{"expired", now - 1, now - 50, nil, FaultExpired},
 		{"expired 20 s ago", now - 20, now - 50, nil, FaultExpired},
 		{"expired 21 s ago", now - 21, now - 50, nil, FaultOld},
+		{"expired, and 5 s ahead as its sent time wraps", now - 1, now + 5, nil, FaultExpired},
+		{"expired an hour ago, and 5 s ahead", now - 3600, now + 5, nil, FaultOld},
 		{"ttl 0", now, now, nil, NoFault},
 		{"of the largest size", now + 50, now, func(c *terms) { c.maxSize = headerLength + 8 }, NoFault},
 		{"too large", now + 50, now, func(c *terms) { c.maxSize = headerLength + 7 }, FaultSize},

@@ -51,8 +51,11 @@ func (m *Outgoing) Envelope(sent time.Time) (*Envelope, error) {
 		ttl = DefaultTTL
 	}
 	seconds := int64(ttl / time.Second)
-	if seconds <= 0 || seconds+sent.Unix() > math.MaxUint32 {
+	if seconds <= 0 {
 		return nil, fmt.Errorf("a TTL of %v, want one second or more", ttl)
+	}
+	if seconds+sent.Unix() > math.MaxUint32 {
+		return nil, fmt.Errorf("a TTL of %v, want an end before the year 2106", ttl)
 	}
 	if len(m.Padding) > 0 && allZero(m.Padding) {
 		return nil, errors.New("padding of zeros alone")
@@ -85,7 +88,8 @@ func (w *Whisper) Post(ctx context.Context, m Outgoing) (*Envelope, error) {
 }
 
 // PostDirect encrypts a message and sends it to one peer, which accepts it if it trusts this node, and does not relay it. It
-// needs no proof of work, so none is made unless m.Work is more than 0.
+// needs no proof of work, so none is made unless m.Work is more than 0. If ctx ends while a peer that does not read is waited
+// for, the message may be sent all the same.
 func (w *Whisper) PostDirect(ctx context.Context, id enode.ID, m Outgoing) (*Envelope, error) {
 	s := w.session(id)
 	if s == nil {
@@ -98,7 +102,7 @@ func (w *Whisper) PostDirect(ctx context.Context, id enode.ID, m Outgoing) (*Env
 	if err != nil {
 		return nil, err
 	}
-	if err := s.sendDirect(e); err != nil {
+	if err := s.sendDirect(ctx, e); err != nil {
 		return nil, err
 	}
 	w.counts.posted.Add(1)

@@ -2,6 +2,8 @@ package shh
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"net"
 	"time"
@@ -23,40 +25,44 @@ const (
 	stuckAfter = time.Second
 )
 
-// relay tells the peer our status and then, every so often, what it does not have and wants. It ends with the link or the
-// session.
+// relay tells the peer our status and then, every so often, what it does not have and wants, and what it alone is to get. It
+// ends with the link or the session.
 func (s *session) relay() {
 	if s.write(statusCode, encodeStatus(s.w.ownStatus())) != nil {
 		return
 	}
 	var (
-		next uint64    // place in the pool
-		turn time.Time // when envelopes may be sent again
+		next uint64           // place in the pool
+		turn time.Time        // when envelopes may be sent again
+		due  <-chan time.Time // tells when, while there may be any; else nil
 	)
 	for {
 		select {
 		case <-s.wake:
+			ready, err := s.tellSettings()
+			if err != nil {
+				return
+			}
+			if ready && due == nil {
+				due = time.After(time.Until(turn))
+			}
+		case <-due:
+			due = nil
+			place, worked, err := s.relayFrom(next)
+			if err != nil {
+				return
+			}
+			if next = place; worked {
+				turn = time.Now().Add(relayCycle)
+			}
+		case d := <-s.direct:
+			err := s.write(directCode, d.envelope.Encoding())
+			d.written <- err
+			if err != nil {
+				return
+			}
 		case <-s.done:
 			return
-		}
-		ready, err := s.tellSettings()
-		if err != nil {
-			return
-		}
-		if !ready {
-			continue
-		}
-		select {
-		case <-time.After(time.Until(turn)):
-		case <-s.done:
-			return
-		}
-		place, worked, err := s.relayFrom(next)
-		if err != nil {
-			return
-		}
-		if next = place; worked {
-			turn = time.Now().Add(relayCycle)
 		}
 	}
 }
@@ -144,16 +150,37 @@ func (s *session) finish(relayed <-chan struct{}) {
 	<-relayed
 }
 
+// direct is an envelope that one peer alone is to get.
+type direct struct {
+	envelope *Envelope
+	written  chan error // of size 1
+}
+
+var errSessionOver = errors.New("the Whisper session has ended")
+
 // sendDirect sends the peer an envelope that it will not relay.
-func (s *session) sendDirect(e *Envelope) error {
+func (s *session) sendDirect(ctx context.Context, e *Envelope) error {
 	s.mu.Lock()
 	ready, muted := s.ready, s.muted
 	s.mu.Unlock()
 	switch {
 	case muted != nil:
-		return fmt.Errorf("the Whisper session has ended: %w", muted)
+		return fmt.Errorf("%w: %w", errSessionOver, muted)
 	case !ready:
 		return fmt.Errorf("peer %v has not sent its status yet", s.peer)
 	}
-	return s.write(directCode, e.Encoding())
+	d := direct{e, make(chan error, 1)}
+	select {
+	case s.direct <- d:
+	case <-s.done:
+		return errSessionOver
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	select {
+	case err := <-d.written:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }

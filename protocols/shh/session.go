@@ -31,6 +31,7 @@ type session struct {
 	log    log.Logger
 	number int           // in the pool
 	wake   chan struct{} // of size 1: there may be something to send
+	direct chan direct   // to the relay
 	done   chan struct{} // closed by the goroutine of Run when nothing is to be sent any more
 
 	// Owned by the goroutine of Run.
@@ -129,7 +130,7 @@ func (s *session) announce(code uint64) {
 // run is the protocol's Run.
 func (w *Whisper) run(peer *p2p.Peer, rw p2p.MsgReadWriter) error {
 	s := &session{
-		w: w, peer: peer, rw: rw, log: peer.Log(), number: w.pool.join(), wake: make(chan struct{}, 1), done: make(chan struct{}),
+		w: w, peer: peer, rw: rw, log: peer.Log(), number: w.pool.join(), wake: make(chan struct{}, 1), direct: make(chan direct), done: make(chan struct{}),
 		faults: rate.NewLimiter(faultRate, faultBurst), counting: countingOf(peer.Fullname(), peer.Caps(), w.peerRules), pending: make(map[uint64]bool),
 	}
 	w.addSession(s)

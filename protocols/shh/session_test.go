@@ -2,6 +2,7 @@ package shh
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"math"
@@ -354,6 +355,35 @@ func TestDirectMessagesGoFromATrustedPeerToTheSubscriptionsThatWantThem(t *testi
 			t.Errorf("%v, %v", got, err)
 		}
 		r.rw.Close()
+	})
+}
+
+func TestADirectMessageToAPeerThatDoesNotReadEndsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newTestWhisper(t, Config{})
+		r := join(t, w, 1, "x")
+		r.greet(quiet)
+		synctest.Wait()
+		defer time.AfterFunc(time.Minute, func() { r.rw.Close() }).Stop()
+		for _, which := range []string{"the first", "one that waits for the first"} {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			began := time.Now()
+			_, err := w.PostDirect(ctx, r.id, Outgoing{SymKey: NewSymKey()})
+			if took := time.Since(began); !errors.Is(err, context.DeadlineExceeded) || took != time.Second {
+				t.Errorf("%s: %v after %v", which, err, took)
+			}
+			cancel()
+		}
+		over := make(chan error)
+		go func() {
+			_, err := w.PostDirect(t.Context(), r.id, Outgoing{SymKey: NewSymKey()})
+			over <- err
+		}()
+		synctest.Wait()
+		r.rw.Close()
+		if err := <-over; !errors.Is(err, errSessionOver) {
+			t.Errorf("after the end of the session: %v", err)
+		}
 	})
 }
 

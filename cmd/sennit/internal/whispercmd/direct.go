@@ -37,7 +37,7 @@ type DialConfig struct {
 	Topic *shh.Topic        // the only topic to be sent messages of; nil: all
 }
 
-// objection is how long a node that has been sent an envelope gets to end the link for it.
+// objection is how long a node that has received an envelope gets to end the link for it.
 const objection = 300 * time.Millisecond
 
 // tick is how often it is looked whether something has happened that nobody tells of.
@@ -116,12 +116,25 @@ func (d *direct) Send(ctx context.Context, m shh.Outgoing, slow func(string)) (c
 	if err := d.await(ctx, func() bool { return d.whisper.Holders(e.Hash()) > 0 }); err != nil {
 		return common.Hash{}, fmt.Errorf("the node did not take the message, for its topic or its proof of work of %+v: %w", e.Work(), err)
 	}
+	if err := d.arrive(ctx); err != nil {
+		return common.Hash{}, fmt.Errorf("the message has not arrived: %w", err)
+	}
 	select {
 	case <-d.ended.Done():
 		return common.Hash{}, fmt.Errorf("the node took offence: %w", d.ended.First())
 	case <-time.After(objection):
 	}
 	return e.Hash(), nil
+}
+
+// arrive waits until the node has received what it was sent.
+func (d *direct) arrive(ctx context.Context) error {
+	for _, peer := range d.server.Peers() {
+		if peer.Flush(ctx) == nil {
+			return nil
+		}
+	}
+	return d.await(ctx, func() bool { return false }) // the link has ended
 }
 
 // Listen waits for messages.

@@ -2,7 +2,9 @@ package whispercmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -48,8 +50,8 @@ const (
 // Send has the node post a message.
 func (r *remote) Send(ctx context.Context, m shh.Outgoing, slow func(string)) (common.Hash, error) {
 	n := shh.NewMessage{
-		TTL: uint32(m.TTL / time.Second), Topic: m.Topic, Payload: m.Payload, Padding: m.Padding,
-		PowTime: uint32((m.WorkTime + time.Second - 1) / time.Second), PowTarget: m.Work,
+		TTL: seconds(m.TTL.Truncate(time.Second)), Topic: m.Topic, Payload: m.Payload, Padding: m.Padding,
+		PowTime: seconds(m.WorkTime), PowTarget: m.Work,
 	}
 	if m.Work == 0 {
 		var info shh.Info
@@ -80,6 +82,9 @@ func (r *remote) Send(ctx context.Context, m shh.Outgoing, slow func(string)) (c
 	err := sealing(slow, m.WorkTime, func() error { return r.client.CallContext(ctx, &hash, "shh_post", n) })
 	return hash, err
 }
+
+// seconds rounds a time up to seconds, of which JSON-RPC takes no more than a uint32 holds.
+func seconds(d time.Duration) uint32 { return uint32(min(math.Ceil(d.Seconds()), math.MaxUint32)) }
 
 // Listen subscribes to messages.
 func (r *remote) Listen(ctx context.Context, f shh.Filter, got func(*shh.ReceivedMessage) error) error {
@@ -113,7 +118,10 @@ func (r *remote) Listen(ctx context.Context, f shh.Filter, got func(*shh.Receive
 			if err == nil {
 				err = rpc.ErrClientQuit
 			}
-			return fmt.Errorf("the node has gone: %w", err)
+			if errors.Is(err, rpc.ErrSubscriptionQueueOverflow) {
+				return fmt.Errorf("the output takes less than the running node hears: %w", err)
+			}
+			return fmt.Errorf("the running node has gone: %w", err)
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}

@@ -5,17 +5,21 @@ import (
 	"crypto/ecdsa"
 	"encoding/hex"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/ethereum/go-ethereum/common/hexutil"
 	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/ethereum/go-ethereum/log"
 	"github.com/ethereum/go-ethereum/p2p/enode"
+	"github.com/ethereum/go-ethereum/rpc"
 	"go.uber.org/goleak"
 
 	"github.com/sennit-net/sennit/admin"
@@ -164,6 +168,79 @@ func check(t *testing.T, h heard, from, to []byte) {
 	}
 }
 
+func TestALifeThatIsTooLongIsRefusedByEitherKindOfNode(t *testing.T) {
+	for name, n := range open(t) {
+		m := shh.Outgoing{To: &newKey(t).PublicKey, TTL: (1<<32 + 5) * time.Second, Work: shh.DefaultMinWork, WorkTime: 1<<63 - 1}
+		if hash, err := n.Send(t.Context(), m, nil); err == nil || !strings.Contains(err.Error(), "before the year 2106") {
+			t.Errorf("%s: %v, %v", name, hash, err)
+		}
+	}
+}
+
+// behind returns a node that is reached through a connection which passes on nothing to it while held is locked.
+func behind(t *testing.T, node *enode.Node, held *sync.Mutex) *enode.Node {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var both sync.WaitGroup
+	both.Go(func() {
+		in, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer in.Close()
+		at, _ := node.TCPEndpoint()
+		out, err := net.Dial("tcp", at.String())
+		if err != nil {
+			return
+		}
+		both.Go(func() {
+			_, _ = io.Copy(in, out)
+			in.Close()
+		})
+		defer out.Close()
+		b := make([]byte, 1<<16)
+		for n, err := in.Read(b); err == nil; n, err = in.Read(b) {
+			held.Lock()
+			_, err = out.Write(b[:n])
+			held.Unlock()
+			if err != nil {
+				return
+			}
+		}
+	})
+	t.Cleanup(func() {
+		l.Close()
+		both.Wait()
+	})
+	return enode.NewV4(node.Pubkey(), net.IP{127, 0, 0, 1}, l.Addr().(*net.TCPAddr).Port, 0)
+}
+
+func TestAMessageHasBeenSentWhenItHasArrived(t *testing.T) {
+	w, err := shh.New(shh.Config{Logger: log.NewLogger(log.DiscardHandler())})
+	if err != nil {
+		t.Fatal(err)
+	}
+	node, _ := startNode(t, w.Protocols()...)
+	var held sync.Mutex
+	n, err := Dial(t.Context(), DialConfig{Name: "sennit/test", Key: newKey(t)}, behind(t, node, &held))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close()
+	held.Lock()
+	timer := time.AfterFunc(2*objection, held.Unlock)
+	_, err = n.Send(t.Context(), shh.Outgoing{To: &newKey(t).PublicKey, TTL: time.Second, WorkTime: patience}, nil)
+	if got := w.Stats().Received; err != nil || got != 1 {
+		t.Errorf("%d have arrived, %v", got, err)
+	}
+	if timer.Stop() {
+		held.Unlock()
+	}
+}
+
 func TestANodeThatCannotBeReachedIsAnErrorThatSaysWhy(t *testing.T) {
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -225,6 +302,43 @@ func TestListeningEndsWithTheLink(t *testing.T) {
 		if h := <-ch; h.err == nil {
 			t.Errorf("%s: no error", name)
 		}
+	}
+}
+
+// flooding is a namespace shh that has more messages at once than a client of JSON-RPC keeps.
+type flooding struct{ sent chan struct{} }
+
+func (flooding) AddPrivateKey(hexutil.Bytes) string { return "key" }
+func (flooding) DeleteKeyPair(string) bool          { return true }
+
+func (f flooding) Messages(ctx context.Context, _ shh.Criteria) (*rpc.Subscription, error) {
+	notifier, _ := rpc.NotifierFromContext(ctx)
+	sub := notifier.CreateSubscription()
+	go func() {
+		defer close(f.sent)
+		for range 21_000 {
+			if notifier.Notify(sub.ID, &shh.ReceivedMessage{}) != nil {
+				return
+			}
+		}
+	}()
+	return sub, nil
+}
+
+func TestAListenerThatIsTooSlowIsNotToldThatTheNodeHasGone(t *testing.T) {
+	server, f := rpc.NewServer(), flooding{make(chan struct{})}
+	if err := server.RegisterName(shh.ProtocolName, f); err != nil {
+		t.Fatal(err)
+	}
+	defer server.Stop()
+	n := &remote{rpc.DialInProc(server)}
+	defer n.Close()
+	err := n.Listen(t.Context(), shh.Filter{PrivateKey: newKey(t)}, func(*shh.ReceivedMessage) error {
+		<-f.sent
+		return nil
+	})
+	if !errors.Is(err, rpc.ErrSubscriptionQueueOverflow) || !strings.Contains(err.Error(), "the output takes less") {
+		t.Error(err)
 	}
 }
 
