@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sennit-net/sennit/p2p"
+	"github.com/sennit-net/sennit/protocols/bzz/chunk"
 	"github.com/sennit-net/sennit/protocols/bzz/store"
 	"github.com/sennit-net/sennit/protocols/bzz/wire"
 )
@@ -91,6 +92,10 @@ func (s *session) handleStreamInfoRes(payload []byte) error {
 	m, err := wire.ParseStreamInfoRes(payload)
 	if err != nil {
 		return err
+	}
+	if len(m.Streams) == 2 && m.Streams[0].Stream == m.Streams[1].Stream {
+		s.receiptFor(chunk.Address{})
+		return nil
 	}
 	var begin []*taken
 	s.mu.Lock()
@@ -317,6 +322,7 @@ func (s *session) offerRange(ctx context.Context, v *served, m wire.GetRange) er
 			return err
 		}
 	}
+	s.answered(v.bin, offer.Last, entries[len(entries)-1].Address)
 	return nil
 }
 

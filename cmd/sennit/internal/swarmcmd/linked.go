@@ -33,8 +33,8 @@ const (
 
 // Tests shorten these.
 var (
-	// quiet is how long there is no chunk on its way, after all have been offered and all offers answered, when they
-	// have been taken.
+	// quiet is how long nothing has happened, after the nodes have answered for all chunks, when it is believed that no other
+	// of them links any more.
 	quiet = 2 * time.Second
 
 	// stall is how long nothing may happen before it is given up; a lost link has been dialed again by then.
@@ -185,55 +185,6 @@ func (d *linked) Get(ctx context.Context, addr chunk.Address) (chunk.Chunk, erro
 			}
 		}
 	}
-}
-
-// Finish offers what was put and waits until the nodes have taken what they had not.
-func (d *linked) Finish(ctx context.Context, told func(done, total int64)) error {
-	if err := d.local.Finish(ctx, nil); err != nil || d.shelf == nil {
-		return err
-	}
-	total := d.shelf.offer()
-	ticker := time.NewTicker(tick)
-	defer ticker.Stop()
-	last, since := bzz.Stats{}, time.Now()
-	for {
-		s := d.node.Stats()
-		if s.Offered != last.Offered || s.Synced != last.Synced || s.Queued > 0 {
-			last, since = s, time.Now()
-		}
-		// One or two nodes are offered everything. Of more, each is offered its share; together that is everything.
-		each := int64(s.Peers)
-		if each != 2 {
-			each = 1
-		}
-		if told != nil {
-			told(min(int64(s.Offered)/each, total), total)
-		}
-		switch calm := time.Since(since); {
-		case s.Peers > 0 && int64(s.Offered) >= total*each && s.Awaited == 0 && calm >= quiet:
-			return nil
-		case s.Peers > 0 && calm >= stall:
-			return fmt.Errorf("%s: offered %d of %d chunks, and then nothing more happened%s; what there is stays in %s",
-				d, s.Offered, total, refusal(s), d.local)
-		}
-		select {
-		case <-ticker.C:
-		case <-d.ctx.Done():
-			return fmt.Errorf("offered %d of %d chunks, and then %w; what there is stays in %s", s.Offered, total, context.Cause(d.ctx), d.local)
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
-}
-
-func refusal(s bzz.Stats) string {
-	switch {
-	case s.Refused > 0 || s.Offered == 0:
-		return ": it does not sync"
-	case s.Awaited > 0:
-		return fmt.Sprintf(": there is no answer for %d of them", s.Awaited)
-	}
-	return ""
 }
 
 // Close takes leave and closes the store.
