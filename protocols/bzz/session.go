@@ -61,6 +61,7 @@ type session struct {
 	served map[wire.Stream]*served    // streams the peer takes from us
 	taken  map[wire.Stream]*taken     // streams we take from the peer
 	ranges map[uint64]*served         // ranges the peer has asked for, by id, in the later dialect
+	empty  int                        // offers of nothing that were made and not answered
 	pulled map[uint64]*taken          // ranges we have asked for
 	infos  map[int]bool               // bins the peer was asked about
 	wanted map[chunk.Address][]*taken // chunks asked for in answer to offers
