@@ -67,7 +67,6 @@ func (n *Node) enter(s *session) {
 		}
 	}
 	n.mu.Unlock()
-	n.counts.peers.Add(1)
 	poke(n.replan)
 	post(letters)
 }

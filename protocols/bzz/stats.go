@@ -11,10 +11,10 @@ import (
 
 // counters count since the node was made.
 type counters struct {
-	peers, addresses, untold, dropped, dialed, undialable atomic.Uint64
-	asked, requests, unforwarded, served                  atomic.Uint64
-	received, unsolicited, invalid                        atomic.Uint64
-	offered, wanted, synced, refused                      atomic.Uint64
+	addresses, untold, dropped, dialed, undialable atomic.Uint64
+	asked, requests, unforwarded, served           atomic.Uint64
+	received, unsolicited, invalid                 atomic.Uint64
+	offered, wanted, synced, refused               atomic.Uint64
 }
 
 // Stats is the state of a node, and what it has done since it was made.
