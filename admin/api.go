@@ -1,7 +1,7 @@
 package admin
 
 import (
-	"fmt"
+	"sync"
 
 	"github.com/ethereum/go-ethereum/common/hexutil"
 	"github.com/ethereum/go-ethereum/p2p/enode"
@@ -14,14 +14,17 @@ import (
 // before the endpoint is.
 func APIs(server *p2p.Server) []rpc.API {
 	return []rpc.API{
-		{Namespace: "admin", Service: &Admin{server}},
+		{Namespace: "admin", Service: &Admin{server, new(sync.WaitGroup)}},
 		{Namespace: "net", Service: &Net{server}},
 	}
 }
 
 // Admin is the namespace admin: what go-ethereum's admin has about peers, with the same names, parameters and results.
 // Its methods are called by JSON-RPC, Peers as admin_peers and so on.
-type Admin struct{ server *p2p.Server }
+type Admin struct {
+	server  *p2p.Server
+	serving *sync.WaitGroup // the goroutines of subscriptions: an endpoint's, which waits for them
+}
 
 // NodeInfo describes this node.
 func (a *Admin) NodeInfo() *p2p.NodeInfo { return a.server.NodeInfo() }
@@ -45,9 +48,9 @@ func (a *Admin) RemoveTrustedPeer(url string) (bool, error) {
 }
 
 func with(url string, do func(*enode.Node)) (bool, error) {
-	node, err := enode.Parse(enode.ValidSchemes, url)
+	node, err := p2p.ParseNode(url)
 	if err != nil {
-		return false, fmt.Errorf("%q is no enode URL and no record: %w", url, err)
+		return false, err
 	}
 	do(node)
 	return true, nil

@@ -12,7 +12,7 @@ import (
 	"github.com/sennit-net/sennit/p2p"
 )
 
-func startServer(t *testing.T, name string) *p2p.Server {
+func startServer(t *testing.T, name string, change ...func(*p2p.Config)) *p2p.Server {
 	t.Helper()
 	key, err := crypto.GenerateKey()
 	if err != nil {
@@ -26,6 +26,9 @@ func startServer(t *testing.T, name string) *p2p.Server {
 		PrivateKey: key, Name: name, MaxPeers: 10, ListenAddr: "127.0.0.1:0", NoDiscovery: true,
 		Protocols: []p2p.Protocol{read}, Logger: log.NewLogger(log.DiscardHandler()),
 	}}
+	for _, change := range change {
+		change(&server.Config)
+	}
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +91,7 @@ func TestAURLThatIsNoneIsNamedInTheError(t *testing.T) {
 	server := startServer(t, "here")
 	client := dial(t, listen(t, Config{IPCPath: socketPath(t), APIs: APIs(server)}).IPCPath())
 	for _, method := range []string{"admin_addPeer", "admin_removePeer", "admin_addTrustedPeer", "admin_removeTrustedPeer"} {
-		if err := client.Call(nil, method, "enode://zz@1.2.3.4:5"); err == nil || !strings.Contains(err.Error(), `"enode://zz@1.2.3.4:5" is no enode URL`) {
+		if err := client.Call(nil, method, "enode://zz@1.2.3.4:5"); err == nil || !strings.Contains(err.Error(), `node "enode://zz@1.2.3.4:5": its key has 'z' as character 1`) {
 			t.Errorf("%s: %v", method, err)
 		}
 	}

@@ -14,7 +14,8 @@ import (
 
 // The limits of an endpoint. What a call itself may cost is the business of its method.
 const (
-	// MaxConns is how many connections the unix socket serves at a time, and how many HTTP does. More wait.
+	// MaxConns is how many connections the unix socket, or the pipe, serves at a time, and how many HTTP does. More wait
+	// until one of them is closed.
 	MaxConns = 64
 
 	// MaxRequest is the size of the largest request over HTTP and WebSocket, in bytes. The unix socket, which only
@@ -43,7 +44,7 @@ type Config struct {
 	// refused, lest a web page reaches the endpoint by a name of its own that resolves to this machine.
 	Hosts []string
 
-	// Origins are the origins, such as "http://localhost:8000", whose web pages may use WebSocket. No others may.
+	// Origins are the origins, such as "http://localhost:8000", whose web pages may use HTTP and WebSocket. No others may.
 	Origins []string
 
 	// APIs are the methods, by namespace.
@@ -62,7 +63,7 @@ type Endpoint struct {
 	path  string
 	calls *rpc.Server // of ipc
 
-	serving sync.WaitGroup // the goroutines of ipc
+	serving sync.WaitGroup // the goroutines of ipc, and of subscriptions through it
 	close   sync.Once
 }
 
@@ -132,8 +133,9 @@ func Dial(ctx context.Context, endpoint string) (*rpc.Client, error) {
 	return client, nil
 }
 
-// serverOf returns a server of the given methods. With namespaces, it serves only those.
-func serverOf(apis []rpc.API, namespaces []string) (*rpc.Server, error) {
+// serverOf returns a server of the given methods. With namespaces, it serves only those. serving counts the goroutines of
+// subscriptions; they end with the connections.
+func serverOf(apis []rpc.API, namespaces []string, serving *sync.WaitGroup) (*rpc.Server, error) {
 	s := rpc.NewServer()
 	s.SetBatchLimits(maxBatchItems, maxBatchResponse)
 	s.SetHTTPBodyLimit(MaxRequest)
@@ -146,6 +148,9 @@ func serverOf(apis []rpc.API, namespaces []string) (*rpc.Server, error) {
 	for _, a := range apis {
 		if namespaces != nil && !slices.Contains(namespaces, a.Namespace) {
 			continue
+		}
+		if admin, ok := a.Service.(*Admin); ok {
+			a.Service = &Admin{admin.server, serving}
 		}
 		if err := s.RegisterName(a.Namespace, a.Service); err != nil {
 			return nil, fmt.Errorf("namespace %q: %w", a.Namespace, err)

@@ -24,7 +24,7 @@ type httpServer struct {
 	hosts    []string
 	origins  []string
 
-	serving sync.WaitGroup // the accepting goroutine, and handlers: http.Server does not wait for those of WebSocket
+	serving sync.WaitGroup // the accepting goroutine, subscriptions, and handlers: http.Server does not wait for those of WebSocket
 }
 
 func listenHTTP(c Config) (*httpServer, error) {
@@ -34,7 +34,8 @@ func listenHTTP(c Config) (*httpServer, error) {
 	if len(c.HTTPNamespaces) == 0 {
 		return nil, fmt.Errorf("no namespace is to be served on %s", c.HTTPAddr)
 	}
-	calls, err := serverOf(c.APIs, c.HTTPNamespaces)
+	h := &httpServer{hosts: c.Hosts, origins: c.Origins}
+	calls, err := serverOf(c.APIs, c.HTTPNamespaces, &h.serving)
 	if err != nil {
 		return nil, err
 	}
@@ -42,10 +43,7 @@ func listenHTTP(c Config) (*httpServer, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &httpServer{
-		listener: limit(l, MaxConns), calls: calls, http: calls, ws: calls.WebsocketHandler([]string{"*"}),
-		hosts: c.Hosts, origins: c.Origins,
-	}
+	h.listener, h.calls, h.http, h.ws = limit(l, MaxConns), calls, calls, calls.WebsocketHandler([]string{"*"})
 	h.server = &http.Server{
 		Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 2 * time.Minute,
 		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
@@ -89,15 +87,40 @@ func (h *httpServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, fmt.Sprintf("the host %q is not one of this endpoint's", r.Host), http.StatusForbidden)
 		return
 	}
-	if origin := r.Header.Get("Origin"); origin != "" && !slices.Contains(h.origins, origin) {
-		http.Error(w, fmt.Sprintf("pages of %q may not use this endpoint", origin), http.StatusForbidden)
-		return
+	w.Header().Add("Vary", "Origin")
+	if origin := r.Header.Get("Origin"); origin != "" {
+		if !slices.Contains(h.origins, origin) {
+			http.Error(w, fmt.Sprintf("pages of %q may not use this endpoint", origin), http.StatusForbidden)
+			return
+		}
+		w.Header().Set("Access-Control-Allow-Origin", origin)
+		if asked := r.Header.Get("Access-Control-Request-Method"); asked != "" && r.Method == http.MethodOptions {
+			permit(w, r)
+			return
+		}
 	}
 	if strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
 		h.ws.ServeHTTP(w, r)
 		return
 	}
 	h.http.ServeHTTP(w, r)
+}
+
+// permitFor is how long a browser may go without asking again, in seconds.
+const permitFor = "600"
+
+// permit answers a browser that asks, before it sends a request of a page whose origin is allowed, what it may send. That is
+// POST and GET with any headers, as with go-ethereum's node.
+func permit(w http.ResponseWriter, r *http.Request) {
+	const methods, headers = "Access-Control-Request-Method", "Access-Control-Request-Headers"
+	w.Header().Add("Vary", methods)
+	w.Header().Add("Vary", headers)
+	w.Header().Set("Access-Control-Allow-Methods", "POST, GET")
+	if asked := r.Header.Values(headers); len(asked) > 0 {
+		w.Header().Set("Access-Control-Allow-Headers", strings.Join(asked, ", "))
+	}
+	w.Header().Set("Access-Control-Max-Age", permitFor)
+	w.WriteHeader(http.StatusNoContent)
 }
 
 // mayAsk tells whether a request's Host header names this machine, or is a name the configuration allows.

@@ -10,29 +10,11 @@ import (
 	"os"
 	"path/filepath"
 	"time"
-
-	"github.com/ethereum/go-ethereum/rpc"
 )
 
-// listenIPC opens the socket and serves it.
-func (e *Endpoint) listenIPC(c Config) error {
-	calls, err := serverOf(c.APIs, nil)
-	if err != nil {
-		return err
-	}
-	l, err := listenUnix(c.IPCPath)
-	if err != nil {
-		return err
-	}
-	e.ipc, e.calls = limit(l, MaxConns), calls
-	e.serving.Add(1)
-	go e.acceptIPC()
-	return nil
-}
-
-// listenUnix makes a socket of mode 0600 at path. It is made in a directory that only the user can enter and moved, so that
+// openIPC makes a socket of mode 0600 at path. It is made in a directory that only the user can enter and moved, so that
 // there is no moment in which others can connect.
-func listenUnix(path string) (net.Listener, error) {
+func openIPC(path string) (net.Listener, error) {
 	if err := clearUnix(path); err != nil {
 		return nil, err
 	}
@@ -81,32 +63,10 @@ func clearUnix(path string) error {
 	return os.Remove(path)
 }
 
-// acceptIPC serves connections until the listener is closed.
-func (e *Endpoint) acceptIPC() {
-	defer e.serving.Done()
-	for {
-		conn, err := e.ipc.Accept()
-		if errors.Is(err, net.ErrClosed) {
-			return
-		}
-		if err != nil {
-			e.log.Warn("RPC socket cannot accept", "err", err)
-			<-time.After(100 * time.Millisecond) // out of file descriptors, say
-			continue
-		}
-		e.serving.Add(1)
-		go func() {
-			defer e.serving.Done()
-			e.calls.ServeCodec(rpc.NewCodec(conn), 0)
-		}()
+// removeIPC removes what is left of a socket.
+func removeIPC(path string) error {
+	if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
-}
-
-func (e *Endpoint) closeIPC() {
-	e.ipc.Close()
-	e.calls.Stop()
-	e.serving.Wait()
-	if err := os.Remove(e.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		e.log.Warn("RPC socket cannot be removed", "err", err)
-	}
+	return nil
 }

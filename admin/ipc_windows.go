@@ -2,25 +2,19 @@ package admin
 
 import (
 	"fmt"
+	"net"
 	"strings"
 
-	"github.com/ethereum/go-ethereum/rpc"
+	"github.com/Microsoft/go-winio"
 )
 
-// listenIPC opens the named pipe. go-ethereum's package accepts its connections, so Close does not wait for them.
-func (e *Endpoint) listenIPC(c Config) error {
-	if !strings.HasPrefix(c.IPCPath, `\\.\pipe\`) {
-		return fmt.Errorf(`%s is no name of a pipe; want \\.\pipe\NAME`, c.IPCPath)
+// openIPC makes a named pipe.
+func openIPC(path string) (net.Listener, error) {
+	if !strings.HasPrefix(path, `\\.\pipe\`) {
+		return nil, fmt.Errorf(`%s is no name of a pipe; want \\.\pipe\NAME`, path)
 	}
-	l, calls, err := rpc.StartIPCEndpoint(c.IPCPath, c.APIs)
-	if err != nil {
-		return err
-	}
-	e.ipc, e.calls = l, calls
-	return nil
+	return winio.ListenPipe(path, nil)
 }
 
-func (e *Endpoint) closeIPC() {
-	e.ipc.Close()
-	e.calls.Stop()
-}
+// removeIPC has nothing to do: a pipe is gone when it is closed.
+func removeIPC(string) error { return nil }

@@ -160,40 +160,6 @@ func TestBlobTransactionsCrossFromOneGoEthereumToAnother(t *testing.T) {
 	}
 }
 
-// TestEthStaysConnectedToGoEthereum: the longest timers of go-ethereum that a silent peer can meet at once are those of the
-// required block, 15 s, and of the link, 30 s.
-func TestEthStaysConnectedToGoEthereum(t *testing.T) {
-	t.Parallel()
-	g := startGeth(t, "-require")
-	var nodes []*ethNode
-	for _, version := range gethVersions {
-		n := startEth(t, eth.Config{Backend: eth.NewObserver(g.on), Versions: []uint{version}})
-		linkGeth(t, n, g, true)
-		nodes = append(nodes, n)
-	}
-	select { // not for something to happen, but for nothing to
-	case <-time.After(40 * time.Second):
-	case <-t.Context().Done():
-	}
-	for _, n := range nodes {
-		if peers := n.eth.Peers(); len(peers) != 1 {
-			t.Errorf("%d peers are left", len(peers))
-		} else if _, err := peers[0].Headers(within(t, patience), eth.HeadersQuery{Amount: 1}); err != nil {
-			t.Error(err)
-		}
-	}
-	if n := g.Count(`^PEER-`); n != 0 {
-		t.Errorf("go-ethereum has dropped %d", n)
-	}
-	g.Say("quit")
-	for _, n := range nodes {
-		if left := awaitEth(t, n, anyEvent[*eth.PeerLeft]); left.Peer.P2P() == nil {
-			t.Error("no peer has left")
-		}
-	}
-	g.Exited(patience)
-}
-
 // TestEthRefusesAnotherChain: neither side stays with a node of another network, genesis block or fork.
 func TestEthRefusesAnotherChain(t *testing.T) {
 	g := startGeth(t)

@@ -28,7 +28,8 @@ type ethNode struct {
 	sub *eth.Subscription
 }
 
-func startEth(t *testing.T, cfg eth.Config) *ethNode {
+// startEth starts a node of ours; each of change may change how its server is configured.
+func startEth(t *testing.T, cfg eth.Config, change ...func(*p2p.Config)) *ethNode {
 	t.Helper()
 	h, err := eth.New(cfg)
 	if err != nil {
@@ -42,6 +43,9 @@ func startEth(t *testing.T, cfg eth.Config) *ethNode {
 		PrivateKey: key, Name: "sennit/interop", MaxPeers: 10, ListenAddr: "127.0.0.1:0", NoDiscovery: true,
 		Protocols: h.Protocols(), Logger: log.NewLogger(log.DiscardHandler()),
 	}}}
+	for _, f := range change {
+		f(&n.Config)
+	}
 	if err := n.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -24,9 +24,9 @@ type oldGeth struct {
 	head eth.Head
 }
 
-func startOldGeth(t *testing.T, blocks int) *oldGeth {
+func startOldGeth(t *testing.T, blocks int, args ...string) *oldGeth {
 	t.Helper()
-	p := counterparts.Start(t, "swarm", "trio", "-blocks", fmt.Sprint(blocks))
+	p := counterparts.Start(t, "swarm", "trio", append([]string{"-blocks", fmt.Sprint(blocks)}, args...)...)
 	g := &oldGeth{Process: p}
 	m := p.Await(`^HEAD (\d+) (\w+) (\d+) (\w+)`, patience)
 	g.on = &eth.ChainConfig{Name: "old", NetworkID: 1337, Genesis: common.HexToHash(m[4])} // forks are not told in eth/63
@@ -118,26 +118,13 @@ func hearOfBlock(t *testing.T, n *ethNode, g *oldGeth) {
 }
 
 // serveOldGeth has a go-ethereum that has a part of the chain download the rest from us. It does so ten seconds after it has
-// a peer, if it has no more than one. Meanwhile it must not have dropped us for its DAO challenge of 15 s.
+// a peer, if it has no more than one.
 func serveOldGeth(t *testing.T, chain oldChain, weDial bool) {
 	t.Helper()
 	less := startOldGeth(t, 5)
 	n := startEth(t, eth.Config{Backend: chain, Versions: []uint{63}})
 	p := linkOldGeth(t, n, less, weDial)
-	deadline := time.Now().Add(patience)
-	for {
-		less.Say("head")
-		if m := less.Await(`^HEAD (\d+) (\w+) (\d+) (\w+)`, patience); readHead(t, m).Hash == chain.Head().Hash {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("they do not download the chain")
-		}
-		select {
-		case <-time.After(200 * time.Millisecond): // between two questions to another process
-		case <-t.Context().Done():
-		}
-	}
+	less.awaitHead(t, chain.Head().Hash)
 	giveTransaction(t, n, less, chain)
 	// They know the block, but do not mind.
 	if err := n.eth.BroadcastBlock(&eth.NewBlock{Block: rlpOf(t, []any{chain.headers[chain.Head().Hash], []*types.Transaction{}, []*types.Header{}}), TD: chain.td}); err != nil {
@@ -153,17 +140,41 @@ func serveOldGeth(t *testing.T, chain oldChain, weDial bool) {
 	}
 }
 
+// awaitHead waits until they have downloaded the chain up to a block.
+func (g *oldGeth) awaitHead(t *testing.T, hash common.Hash) {
+	t.Helper()
+	deadline := time.Now().Add(patience)
+	for {
+		g.Say("head")
+		if m := g.Await(`^HEAD (\d+) (\w+) (\d+) (\w+)`, patience); readHead(t, m).Hash == hash {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("they do not download the chain")
+		}
+		select {
+		case <-time.After(200 * time.Millisecond): // between two questions to another process
+		case <-t.Context().Done():
+		}
+	}
+}
+
 // bank is the account that has the money on their chain.
 var bank, _ = crypto.HexToECDSA("b71c71a67e1177ad4e901695e1b4b9ee17ae16c6668d313eac2f96dbcda3f291")
+
+// nextTx is a transaction that a node with the chain takes.
+func (c oldChain) nextTx() *types.Transaction {
+	nonce := uint64(0)
+	for _, receipts := range c.receipts {
+		nonce += uint64(len(receipts))
+	}
+	return types.MustSignNewTx(bank, types.HomesteadSigner{}, &types.LegacyTx{Nonce: nonce, Gas: 21000, GasPrice: big.NewInt(1e9), To: &common.Address{4}, Value: big.NewInt(1)})
+}
 
 // giveTransaction gives a transaction to a node that has the chain, which gives its pool to whoever comes.
 func giveTransaction(t *testing.T, n *ethNode, g *oldGeth, chain oldChain) {
 	t.Helper()
-	nonce := uint64(0)
-	for _, receipts := range chain.receipts {
-		nonce += uint64(len(receipts))
-	}
-	tx := types.MustSignNewTx(bank, types.HomesteadSigner{}, &types.LegacyTx{Nonce: nonce, Gas: 21000, GasPrice: big.NewInt(1e9), To: &common.Address{4}, Value: big.NewInt(1)})
+	tx := chain.nextTx()
 	if err := n.eth.Broadcast(tx); err != nil {
 		t.Fatal(err)
 	}

@@ -95,22 +95,32 @@ func theyDisconnect(t *testing.T, h *stack.Host, js *javascript, _ []*stack.End)
 	js.expect(t, "GONE 8 us")
 }
 
-// needEthereumjs skips the test without Node.js and installs the library where the lock file says.
+// needEthereumjs skips the test if there is no ethereumjs.
 func needEthereumjs(t *testing.T) {
+	t.Helper()
+	if why := noEthereumjs(t); why != "" {
+		t.Skip(why)
+	}
+}
+
+// noEthereumjs says why there is no ethereumjs, nothing if there is: it needs Node.js, and the library is installed where the
+// lock file says.
+func noEthereumjs(t *testing.T) (why string) {
 	t.Helper()
 	for _, tool := range []string{"node", "npm"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("%s is missing: ethereumjs needs Node.js 20 or later and npm", tool)
+			return tool + " is missing: ethereumjs needs Node.js 20 or later and npm"
 		}
 	}
 	if _, err := os.Stat(filepath.Join(ethereumjsDir, "node_modules", "@ethereumjs", "devp2p")); err == nil {
-		return
+		return ""
 	}
 	install := exec.CommandContext(t.Context(), "npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts")
 	install.Dir = ethereumjsDir
 	if out, err := install.CombinedOutput(); err != nil {
-		t.Skipf("ethereumjs' devp2p cannot be installed (no network?): npm ci: %v\n%s", err, out)
+		return fmt.Sprintf("ethereumjs' devp2p cannot be installed (no network?): npm ci: %v\n%s", err, out)
 	}
+	return ""
 }
 
 // freePort returns a TCP port that was free a moment ago. ethereumjs has to be told one: it writes a listen port of 0 into

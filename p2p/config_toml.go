@@ -15,7 +15,7 @@ import (
 //		Log logConfig
 //	}
 //	file.P2P.From(&cfg) // what the file does not mention stays as it is
-//	err := ExplainTOMLError(toml.NewDecoder(f).DisallowUnknownFields().Decode(&file))
+//	err := p2p.ExplainTOMLError(toml.NewDecoder(f).DisallowUnknownFields().Decode(&file))
 //	file.P2P.To(&cfg)
 type ConfigTOML struct {
 	MaxPeers         int

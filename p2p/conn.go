@@ -30,7 +30,7 @@ type conn struct {
 	setupID enode.ID      // the node, as far as it is known while the connection is set up
 	over    chan struct{} // made by whoever waits for the end of the set-up; closed then
 
-	// Known after the RLPx handshake.
+	// Known after the RLPx handshake; of a node that was dialed, what is expected is known before it.
 	id   enode.ID
 	key  []byte                     // the node's, 65 bytes, if the connection is inbound; nil if the node was dialed
 	node atomic.Pointer[enode.Node] // made from the key when somebody asks for it, see known
@@ -42,7 +42,7 @@ type conn struct {
 	lanes   *laneCodec // nil on RLPx
 }
 
-// link identifies the connection in events; the node is missing before the RLPx handshake.
+// link identifies the connection in events; the node is missing before the RLPx handshake of an inbound one.
 func (c *conn) link() trace.Link {
 	return trace.Link{Seq: c.seq, Inbound: c.flags.is(inboundConn), Peer: c.id}
 }

@@ -3,6 +3,7 @@ package p2p
 import (
 	"context"
 	"errors"
+	"net"
 	"net/netip"
 	"slices"
 	"testing"
@@ -260,6 +261,17 @@ func TestAHostNameOfANodeWithoutKeyFailsItsDial(t *testing.T) {
 	srv.AddPeer(n)
 	if ev := rec.last(t, 1); ev.Err != errNoPublicKey || ev.Stage != "rlpx" {
 		t.Errorf("recorded %+v", ev)
+	}
+}
+
+func TestADialThatFailsInItsHandshakeIsReportedWithTheNodeThatWasMeant(t *testing.T) {
+	rec := new(refusals)
+	target := startTestServer(t, nil)
+	other := enode.NewV4(&newKey(t).PublicKey, net.IP{127, 0, 0, 1}, target.Self().TCP(), 0)
+	srv := startTestServer(t, func(srv *Server) { srv.Recorder, srv.NoDial, srv.ListenAddr = rec, false, "" })
+	srv.AddPeer(other)
+	if ev := rec.last(t, 1); ev.Stage != "rlpx" || ev.Link.Peer != other.ID() {
+		t.Errorf("recorded %+v, want node %v", ev, other.ID())
 	}
 }
 

@@ -197,7 +197,8 @@ func (g *gate) removeLocked(h *halfOpen) {
 	}
 }
 
-// shed closes half of the silent connections, the oldest ones, when the process is out of sockets.
+// shed closes silent connections when the process is out of sockets, the oldest first: as many as half of those in the room,
+// if there are that many.
 func (g *gate) shed() {
 	var victims []*halfOpen
 	g.mu.Lock()

@@ -3,10 +3,9 @@ package p2p
 // NodeInfo describes the local node and what its protocols say of themselves. It is an empty description before Start
 // but for the node's identity.
 func (srv *Server) NodeInfo() *NodeInfo {
-	info := &NodeInfo{
-		Name:       srv.Name,
-		ListenAddr: srv.ListenAddr,
-		Protocols:  make(map[string]interface{}),
+	info := &NodeInfo{Name: srv.Name, Protocols: make(map[string]interface{})}
+	if r := srv.running.Load(); r != nil { // before that Start may be setting it
+		info.ListenAddr = r.cfg.ListenAddr
 	}
 	if node := srv.Self(); node != nil {
 		info.ID = node.ID().String()

@@ -334,3 +334,21 @@ func TestNodeInfoShowsTheFirstVersionOfEachProtocol(t *testing.T) {
 		t.Errorf("protocols: %v", info.Protocols)
 	}
 }
+func TestNodeInfoMayBeAskedDuringStart(t *testing.T) {
+	srv := &Server{Config: Config{PrivateKey: newKey(t), MaxPeers: 1, NoDiscovery: true, ListenAddr: "127.0.0.1:0"}}
+	asked := make(chan struct{})
+	go func() {
+		defer close(asked)
+		for range 1000 {
+			srv.NodeInfo()
+		}
+	}()
+	if err := srv.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer srv.Stop()
+	<-asked
+	if info := srv.NodeInfo(); info.ListenAddr != srv.ListenAddr || info.Ports.Listener == 0 {
+		t.Errorf("listening on %q, port %d, want %q", info.ListenAddr, info.Ports.Listener, srv.ListenAddr)
+	}
+}

@@ -60,7 +60,8 @@ func (e *setupError) Unwrap() error { return e.err }
 func (r *runningServer) setup(fd net.Conn, flags connFlag, dest *enode.Node, h *halfOpen) error {
 	c := &conn{fd: fd, bounded: newBoundedFD(fd), seq: linkSeq.Add(1), opened: time.Now(), flags: flags}
 	if dest != nil {
-		c.setupID = dest.ID()
+		c.setupID, c.id = dest.ID(), dest.ID()
+		c.node.Store(dest)
 	}
 	if !r.peers.begin(c) {
 		fd.Close()
@@ -68,17 +69,18 @@ func (r *runningServer) setup(fd net.Conn, flags connFlag, dest *enode.Node, h *
 		return errServerStopped
 	}
 	defer r.peers.end(c)
-	err := r.setupStages(c, dest, h)
+	refusal := r.setupStages(c, dest, h)
 	h.leave()
-	if err == nil {
+	if refusal == nil {
 		return nil
 	}
 	fd.Close()
-	r.refused(c, h, err)
-	return err
+	r.refused(c, h, refusal)
+	return refusal
 }
 
-func (r *runningServer) setupStages(c *conn, dest *enode.Node, h *halfOpen) error {
+// setupStages returns nil once the peer is launched.
+func (r *runningServer) setupStages(c *conn, dest *enode.Node, h *halfOpen) *setupError {
 	if err := r.handshake(c, dest, h); err != nil {
 		return &setupError{"rlpx", err}
 	}
@@ -125,12 +127,8 @@ func (r *runningServer) handshake(c *conn, dest *enode.Node, h *halfOpen) error 
 			return errNoPublicKey
 		}
 		c.rlpx = rlpx.NewConn(c.bounded, destKey)
-		if _, err := c.rlpx.Handshake(r.cfg.PrivateKey); err != nil {
-			return err
-		}
-		c.id = dest.ID()
-		c.node.Store(dest)
-		return nil
+		_, err := c.rlpx.Handshake(r.cfg.PrivateKey)
+		return err
 	}
 	key, err := r.answerHandshake(c, h, deadline, r.cfg.LegacyHandshake)
 	if errors.Is(err, errAuthIncomplete) && c.bounded.plain {
@@ -232,15 +230,10 @@ func (r *runningServer) sendRefusal(c *conn, h *halfOpen, err error) {
 }
 
 // refused tells the log and the recorder of a connection that did not become a peer.
-func (r *runningServer) refused(c *conn, h *halfOpen, err error) {
-	stage := "rlpx"
-	var se *setupError
-	if errors.As(err, &se) {
-		stage, err = se.stage, se.err
-	}
-	r.cfg.Logger.Trace("Connection refused", "addr", c.fd.RemoteAddr(), "conn", &c.flags, "stage", stage, "err", err)
+func (r *runningServer) refused(c *conn, h *halfOpen, why *setupError) {
+	r.cfg.Logger.Trace("Connection refused", "addr", c.fd.RemoteAddr(), "conn", &c.flags, "stage", why.stage, "err", why.err)
 	r.record(&trace.LinkRefused{
-		Link: c.link(), Local: c.fd.LocalAddr(), Remote: c.fd.RemoteAddr(), Stage: stage, Err: h.explain(err),
+		Link: c.link(), Local: c.fd.LocalAddr(), Remote: c.fd.RemoteAddr(), Stage: why.stage, Err: h.explain(why.err),
 	})
 }
 

@@ -19,7 +19,7 @@ type LinkOpened struct {
 
 // LinkRefused is recorded when a connection ends before it became a link.
 type LinkRefused struct {
-	Link          Link // Peer is zero unless the RLPx handshake had finished
+	Link          Link // Peer is the node that was dialed; zero if the connection is inbound and the RLPx handshake had not finished
 	Local, Remote net.Addr
 	Stage         string // where it ended: "dial", "accept", "rlpx", "hello", "checks"
 	Err           error

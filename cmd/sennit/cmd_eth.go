@@ -9,13 +9,10 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/common/hexutil"
 	"github.com/ethereum/go-ethereum/crypto"
-	"github.com/ethereum/go-ethereum/p2p/enode"
 	"github.com/spf13/cobra"
 
-	"github.com/sennit-net/sennit/cmd/sennit/internal/config"
 	"github.com/sennit-net/sennit/cmd/sennit/internal/ethcmd"
 	"github.com/sennit-net/sennit/cmd/sennit/internal/version"
-	"github.com/sennit-net/sennit/p2p"
 	"github.com/sennit-net/sennit/protocols/eth"
 )
 
@@ -42,18 +39,17 @@ func newEth() *cobra.Command {
 
 // ethFlags are what all of the commands are told.
 type ethFlags struct {
-	nodes             []string
-	endpoint, dataDir string
-	peer              string
-	timeout           time.Duration
-	versions          []int
-	asJSON            bool
+	rpcFlags
+	nodes    []string
+	peer     string
+	timeout  time.Duration
+	versions []int
+	asJSON   bool
 }
 
 func (f *ethFlags) register(cmd *cobra.Command) {
 	fs := cmd.Flags()
-	fs.StringVar(&f.endpoint, "rpc", "", "`PATH` of the running node's socket, or its URL (default: sennit.ipc below the data directory)")
-	fs.StringVar(&f.dataDir, "datadir", "", "data directory `DIR` of the running node (default: as of 'sennit run')")
+	f.rpcFlags.register(fs)
 	fs.IntSliceVar(&f.versions, "eth-version", nil, "`VERSION` of eth to offer with --node, may be repeated (default: all)")
 	fs.BoolVar(&f.asJSON, "json", false, "print JSON")
 	cmd.MarkFlagsMutuallyExclusive("node", "rpc")
@@ -82,29 +78,11 @@ func (f *ethFlags) dialConfig() (ethcmd.DialConfig, error) {
 	return ethcmd.DialConfig{Name: version.Get().ClientName(), Key: key, Versions: versions}, err
 }
 
-// targets are the nodes that were named.
-func (f *ethFlags) targets() ([]*enode.Node, error) {
-	list := make([]*enode.Node, len(f.nodes))
-	for i, url := range f.nodes {
-		var err error
-		if list[i], err = p2p.ParseNode(url); err != nil {
-			return nil, usageError(fmt.Errorf("--node: %w", err))
-		}
-	}
-	return list, nil
-}
-
 // connect returns the running node.
 func (f *ethFlags) connect(ctx context.Context) (ethcmd.Node, error) {
-	endpoint := f.endpoint
-	if endpoint == "" {
-		c := config.Default()
-		if f.dataDir != "" {
-			c.Node.DataDir = f.dataDir
-		}
-		if endpoint = c.IPCPath(); endpoint == "" {
-			return nil, usageError(errors.New("this system has no configuration directory for you: say where the running node's socket is with --rpc, or name a node with --node"))
-		}
+	endpoint, err := f.where()
+	if err != nil {
+		return nil, err
 	}
 	return ethcmd.Connect(ctx, endpoint, f.peer)
 }
@@ -129,7 +107,7 @@ func (f *ethFlags) open(ctx context.Context) (ethcmd.Node, error) {
 	case 0:
 		return f.connect(ctx)
 	case 1:
-		targets, err := f.targets()
+		targets, err := parseTargets(f.nodes...)
 		if err != nil {
 			return nil, err
 		}

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"io"
 	"math/big"
+	"net/netip"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/crypto"
+	"github.com/ethereum/go-ethereum/p2p/enode"
 	"github.com/ethereum/go-ethereum/params"
 	"github.com/ethereum/go-ethereum/rlp"
 
@@ -291,28 +293,38 @@ func TestEthWatchShowsWhatIsAnnounced(t *testing.T) {
 }
 
 func TestEthWatchSaysThatANodeCannotBeReached(t *testing.T) {
-	server, _ := startEth(t, eth.Config{Backend: newEthChain(t)})
-	node := server.Self()
-	server.Stop() // nobody listens there any more
-	ctx, cancel := context.WithCancel(t.Context())
-	stderr, w := io.Pipe()
-	status := make(chan int, 1)
-	go func() {
-		status <- run(ctx, []string{"eth", "watch", "--node", node.URLv4()}, io.Discard, w)
-		w.Close()
-	}()
-	lines := bufio.NewScanner(stderr)
-	lines.Scan()
-	want := "no link to node " + node.ID().TerminalString() + " yet: dial: "
-	if line := lines.Text(); !strings.HasPrefix(line, want) || !strings.HasSuffix(line, "; it is tried again") {
-		t.Errorf("%q, want %q", line, want)
+	gone, _ := startEth(t, eth.Config{Backend: newEthChain(t)})
+	gone.Stop() // nobody listens there any more
+	other, _ := startEth(t, eth.Config{Backend: newEthChain(t)})
+	key, err := crypto.GenerateKey()
+	if err != nil {
+		t.Fatal(err)
 	}
-	cancel()
-	for lines.Scan() {
-		t.Errorf("and then %q", lines.Text())
-	}
-	if s := <-status; s != exitOK {
-		t.Errorf("status %d", s)
+	at := netip.MustParseAddrPort(other.ListenAddr)
+	for stage, node := range map[string]*enode.Node{
+		"dial": gone.Self(),
+		"rlpx": enode.NewV4(&key.PublicKey, at.Addr().AsSlice(), int(at.Port()), 0), // somebody listens there, but another node
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		stderr, w := io.Pipe()
+		status := make(chan int, 1)
+		go func() {
+			status <- run(ctx, []string{"eth", "watch", "--node", node.URLv4()}, io.Discard, w)
+			w.Close()
+		}()
+		lines := bufio.NewScanner(stderr)
+		lines.Scan()
+		want := "no link to node " + node.ID().TerminalString() + " yet: " + stage + ": "
+		if line := lines.Text(); !strings.HasPrefix(line, want) || !strings.HasSuffix(line, "; it is tried again") {
+			t.Errorf("%q, want %q", line, want)
+		}
+		cancel()
+		for lines.Scan() {
+			t.Errorf("and then %q", lines.Text())
+		}
+		if s := <-status; s != exitOK {
+			t.Errorf("status %d", s)
+		}
 	}
 }
 

@@ -104,7 +104,7 @@ func (f *ethFlags) watched(cmd *cobra.Command, network string) (ethcmd.Node, err
 	if network != "" && !slices.Contains(eth.Networks(), network) {
 		return nil, usageError(fmt.Errorf("--network: %q is none of %s", network, strings.Join(eth.Networks(), ", ")))
 	}
-	targets, err := f.targets()
+	targets, err := parseTargets(f.nodes...)
 	if err != nil {
 		return nil, err
 	}

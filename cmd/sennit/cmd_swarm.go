@@ -8,7 +8,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/ethereum/go-ethereum/p2p/enode"
 	"github.com/spf13/cobra"
 
 	"github.com/sennit-net/sennit/cmd/sennit/internal/attach"
@@ -109,13 +108,9 @@ func sayTo(cmd *cobra.Command) swarmcmd.Say {
 }
 
 func (f *swarmFlags) dial(ctx context.Context, c *config.Config, purpose swarmcmd.Purpose, say swarmcmd.Say) (swarmcmd.Place, error) {
-	var nodes []*enode.Node
-	for _, s := range f.nodes {
-		n, err := enode.Parse(enode.ValidSchemes, s)
-		if err != nil {
-			return nil, usageError(fmt.Errorf("--node: %q is no enode URL and no record: %w", s, err))
-		}
-		nodes = append(nodes, n)
+	nodes, err := parseTargets(f.nodes...)
+	if err != nil {
+		return nil, err
 	}
 	return swarmcmd.Dial(ctx, c, f.capacity, purpose, nodes, f.timeout, say)
 }

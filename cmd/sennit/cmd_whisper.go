@@ -9,10 +9,8 @@ import (
 	"time"
 
 	"github.com/ethereum/go-ethereum/crypto"
-	"github.com/ethereum/go-ethereum/p2p/enode"
 	"github.com/spf13/cobra"
 
-	"github.com/sennit-net/sennit/cmd/sennit/internal/config"
 	"github.com/sennit-net/sennit/cmd/sennit/internal/nodekey"
 	"github.com/sennit-net/sennit/cmd/sennit/internal/version"
 	"github.com/sennit-net/sennit/cmd/sennit/internal/whispercmd"
@@ -42,17 +40,17 @@ func newWhisper() *cobra.Command {
 
 // whisperFlags are what both commands are told.
 type whisperFlags struct {
-	node, endpoint, dataDir string
-	timeout                 time.Duration
-	password, key, topic    string
-	asJSON                  bool
+	rpcFlags
+	node                 string
+	timeout              time.Duration
+	password, key, topic string
+	asJSON               bool
 }
 
 func (f *whisperFlags) register(cmd *cobra.Command) {
 	fs := cmd.Flags()
 	fs.StringVar(&f.node, "node", "", "link to this `NODE`, an enode URL or a record (default: go through the running node)")
-	fs.StringVar(&f.endpoint, "rpc", "", "`PATH` of the running node's socket, or its URL (default: sennit.ipc below the data directory)")
-	fs.StringVar(&f.dataDir, "datadir", "", "data directory `DIR` of the running node (default: as of 'sennit run')")
+	f.rpcFlags.register(fs)
 	fs.DurationVar(&f.timeout, "timeout", 15*time.Second, "`TIME` that connecting may take")
 	fs.StringVar(&f.password, "password", "", "`PASSWORD` that the symmetric key is made of")
 	fs.StringVar(&f.key, "key", "", "symmetric key, 64 `HEX` digits; others can see it in the list of processes")
@@ -104,36 +102,21 @@ func (f *whisperFlags) open(ctx context.Context, topic *shh.Topic) (whispercmd.N
 	ctx, cancel := context.WithTimeoutCause(ctx, f.timeout, fmt.Errorf("no answer in %v", f.timeout))
 	defer cancel()
 	if f.node == "" {
-		endpoint, err := f.rpcEndpoint()
+		endpoint, err := f.where()
 		if err != nil {
-			return nil, usageError(err)
+			return nil, err
 		}
 		return whispercmd.Connect(ctx, endpoint)
 	}
-	target, err := enode.Parse(enode.ValidSchemes, f.node)
+	targets, err := parseTargets(f.node)
 	if err != nil {
-		return nil, usageError(fmt.Errorf("--node: %q is no enode URL and no record: %w", f.node, err))
+		return nil, err
 	}
 	key, err := crypto.GenerateKey()
 	if err != nil {
 		return nil, err
 	}
-	return whispercmd.Dial(ctx, whispercmd.DialConfig{Name: version.Get().ClientName(), Key: key, Topic: topic}, target)
-}
-
-// rpcEndpoint returns where the running node answers.
-func (f *whisperFlags) rpcEndpoint() (string, error) {
-	if f.endpoint != "" {
-		return f.endpoint, nil
-	}
-	c := config.Default()
-	if f.dataDir != "" {
-		c.Node.DataDir = f.dataDir
-	}
-	if path := c.IPCPath(); path != "" {
-		return path, nil
-	}
-	return "", errors.New("this system has no configuration directory for you: say where the running node's socket is with --rpc, or name a node with --node")
+	return whispercmd.Dial(ctx, whispercmd.DialConfig{Name: version.Get().ClientName(), Key: key, Topic: topic}, targets[0])
 }
 
 // loadKey reads a key file that a flag names; nil if it names none.

@@ -103,7 +103,7 @@ func TestSwarmSaysWhyAFileIsNotThere(t *testing.T) {
 		{"put --capacity -1 " + there, exitUsage, "--capacity"},
 		{"put --later-network 0 " + there, exitUsage, "--later-network"},
 		{"get --network 0 " + ref, exitUsage, "--network"},
-		{"put --node nonsense " + there, exitUsage, "nonsense"},
+		{"put --node nonsense " + there, exitUsage, `--node: node "nonsense": want an enode URL`},
 		{"put --rpc /no/such/socket " + there, exitFailed, "no running node"},
 		{"put --node " + testURL + " --rpc a " + there, exitUsage, "--node and --rpc: say one of them"},
 		{"get", exitUsage, "REFERENCE is missing"},

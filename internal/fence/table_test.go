@@ -21,11 +21,11 @@ var table = []row{
 	{tree: "internal/buffer"},
 	{tree: "trace", foreign: []string{geth + "/p2p/enode"}},
 	{tree: "internal/shape"}, // for tests and benchmarks only
-	{tree: "internal/race"},  // for tests only
+	{tree: "internal/race"},
 
 	// Floors 1 to 3: connection, link, public API.
 	{tree: "p2p/rlpx", own: []string{"internal/frame", "internal/buffer", "trace"}, foreign: dependencies},
-	{tree: "internal/link", own: []string{"internal/frame", "internal/lanes", "internal/buffer", "trace", "p2p/rlpx"}, foreign: dependencies},
+	{tree: "internal/link", own: []string{"internal/frame", "internal/lanes", "internal/buffer", "internal/race", "trace", "p2p/rlpx"}, foreign: dependencies},
 	{tree: "p2p", own: []string{"internal/frame", "internal/lanes", "internal/buffer", "trace", "p2p/rlpx", "internal/link"}, foreign: dependencies},
 
 	// Floor 4: what uses the public API.
@@ -51,7 +51,8 @@ var table = []row{
 // dependencies are the modules that docs/decisions/0001-dependencies.md settled on. Tests may use more.
 var dependencies = []string{
 	geth,
-	"github.com/cloudflare/circl", // several Keccak at once, for internal/frame and protocols/bzz
+	"github.com/Microsoft/go-winio", // the pipe of admin on Windows
+	"github.com/cloudflare/circl",   // several Keccak at once, for internal/frame and protocols/bzz
 	"github.com/decred/dcrd/dcrec/secp256k1/v4",
 	"github.com/golang/snappy",
 	"github.com/gopacket/gopacket",

@@ -17,7 +17,7 @@ const (
 // the bytes through a small buffer, so that they can be verified, and keeps none. It belongs to the reader.
 type Assembly struct {
 	grow func(to int) (*buffer.Buffer, error) // memory of to bytes, charged; nil if the message is not wanted any more
-	done func(charged int)                    // takes the charge back
+	done func(charged int64)                  // takes the charge back
 
 	buf     *buffer.Buffer // all of the message so far, or if that is not wanted the bytes not yet handed out
 	kept    bool           // the message is still wanted
@@ -25,7 +25,7 @@ type Assembly struct {
 	got     int            // bytes that came
 	next    int            // place in buf of the first byte not yet handed out
 	end     int            // place in buf behind the last byte
-	charged int            // what memory has been charged
+	charged int64          // for buf
 }
 
 // start begins an assembly of size bytes with those that have already been read and handed out.
@@ -70,7 +70,7 @@ func (a *Assembly) more(to int) error {
 		return err
 	}
 	old, charged := a.buf, a.charged
-	a.buf, a.kept, a.charged = b, b != nil, to
+	a.buf, a.kept, a.charged = b, b != nil, int64(buffer.ClassSize(to))
 	if b == nil {
 		a.buf, a.charged = nil, 0
 		if a.end > a.next {

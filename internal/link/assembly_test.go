@@ -33,7 +33,7 @@ func newAssembled(refuseAt, failAt int) *assembled {
 		a.charged += buffer.ClassSize(to)
 		return buffer.Get(to), nil
 	}
-	a.done = func(charged int) { a.charged -= buffer.ClassSize(charged) }
+	a.done = func(charged int64) { a.charged -= int(charged) }
 	return a
 }
 

@@ -21,6 +21,8 @@ const batchSize = 16 << 10
 // opened before a message of another protocol.
 const classicWindow = 48 << 10
 
+const _ = uint(classicWindow - sealPiece) // does not compile if a piece is larger
+
 // rlpx is the classic framing: one RLPx frame per message (devp2p, "RLPx", framing).
 type rlpx struct {
 	sealer *frame.Sealer

@@ -8,7 +8,7 @@
 //
 // # Goroutines
 //
-// The reader is the goroutine that calls [Link.Run] (readLoop). The writer (writeLoop) is started by whoever queues
+// The reader is the goroutine that calls [Link.Run]. The writer (writeLoop) is started by whoever queues
 // something while there is none, and ends when nothing is left, so that an idle link has one goroutine of its own; one
 // that is needed again and again waits instead of ending, until the reader's next tick. A small answer on an idle link is
 // written by the goroutine that gives it, which is the writer meanwhile. Run waits for all of them.

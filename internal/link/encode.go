@@ -66,7 +66,7 @@ func wholeBytes(payload io.Reader, size int) io.WriterTo {
 			return r
 		}
 	case *Message:
-		if len(r.rest) == size {
+		if len(r.rest) == size && r.Len() == size {
 			return r
 		}
 	}

@@ -81,8 +81,9 @@ func memory(n int) int64 {
 }
 
 // admit charges a message of n bytes of payload, making room according to the mode. It returns the messages it dropped
-// to make room; with the verdict dropped the message itself is one of those that do not get in.
-func (in *inbox) admit(n int) (v verdict, evicted []*Message) {
+// to make room; with the verdict dropped the message itself is one of those that do not get in. What the message has
+// already charged to the ledger, held if not nil, is taken over as far as it is needed.
+func (in *inbox) admit(n int, held *int64) (v verdict, evicted []*Message) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	for {
@@ -93,7 +94,7 @@ func (in *inbox) admit(n int) (v verdict, evicted []*Message) {
 		if in.err != nil {
 			return refused, evicted
 		}
-		if in.takeLocked(n) {
+		if in.takeLocked(n, held) {
 			return admitted, evicted
 		}
 		switch in.mode {
@@ -115,13 +116,13 @@ func (in *inbox) admit(n int) (v verdict, evicted []*Message) {
 }
 
 // readmit is admit for a message that has been told to wait.
-func (in *inbox) readmit(n int) verdict {
+func (in *inbox) readmit(n int, held *int64) verdict {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	switch {
 	case in.err != nil:
 		return refused
-	case in.takeLocked(n):
+	case in.takeLocked(n, held):
 		return admitted
 	}
 	in.need = cost(n)
@@ -140,11 +141,18 @@ func (in *inbox) fullness(n int) error {
 
 // takeLocked charges a message of n bytes of payload, the ledger included, or returns false if it may not come in. An
 // empty inbox takes one message of any size, as long as the ledger has the memory.
-func (in *inbox) takeLocked(n int) bool {
+func (in *inbox) takeLocked(n int, held *int64) bool {
 	if in.used > 0 && in.used+cost(n) > in.limit {
 		return false
 	}
-	if !in.ledger.charge(overFloor(in.held+memory(n)) - overFloor(in.held)) {
+	more := overFloor(in.held+memory(n)) - overFloor(in.held)
+	if held != nil {
+		over := min(more, *held)
+		if !in.ledger.charge(more - over) {
+			return false
+		}
+		*held -= over
+	} else if !in.ledger.charge(more) {
 		return false
 	}
 	in.used += cost(n)

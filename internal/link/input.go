@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/sennit-net/sennit/internal/buffer"
@@ -21,10 +22,10 @@ const (
 // Input is the receiving end of a connection: it reads many small messages at a time, large ones straight to where they
 // belong, and holds no large buffer while nothing comes in. It belongs to the reader.
 type Input struct {
-	conn    io.Reader
+	stream  stream
 	size    int                       // of the busy buffer, at least busyRead
 	onRead  func() error              // called before each read that may block
-	onBytes func(n int, at time.Time) // called after each read
+	onBytes func(n int, at time.Time) // called after each read that brought something
 	onTick  func() error              // called when the read deadline passes; nil: go on
 
 	buf        []byte // where reads go: idle, or the memory of busy
@@ -109,10 +110,10 @@ func (in *Input) release() {
 }
 
 // isTimeout tells whether a read deadline has passed. Connections that are not the standard library's have errors of
-// their own for that.
+// their own for that. The kernel's own time-out is not one of them: it is the end of the connection.
 func isTimeout(err error) bool {
 	var timeout net.Error
-	return errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
+	return errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout() && !errors.Is(err, syscall.ETIMEDOUT)
 }
 
 // read reads from the connection, across read deadlines.
@@ -127,7 +128,7 @@ func (in *Input) read(p []byte) (int, error) {
 		return 0, err
 	}
 	for {
-		n, err := in.conn.Read(p)
+		n, err := in.stream.Read(p)
 		if n > 0 {
 			in.receivedAt = time.Now()
 			in.onBytes(n, in.receivedAt)

@@ -3,6 +3,7 @@ package link
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"testing"
 
@@ -225,5 +226,32 @@ func TestEncodedMessagesOfAllSizesAreCutIntoFramesThatFitTheirRecords(t *testing
 			}
 			e.free()
 		}
+	}
+}
+
+func TestAPartOfAMessageThatCameInPiecesIsForwardedAsItIs(t *testing.T) {
+	for _, kind := range framingKinds {
+		t.Run(kind.name, func(t *testing.T) {
+			a, b := lanesPair(t, 1<<20, 0, lanesNamed("aaa"), nil)
+			ca, cb := memPipe(4<<20, 0)
+			onward, there := linkPair(t, ca, cb, true, lanesNamed("aaa"), func(l, r *Config) { l.Framing, r.Framing = kind.pair(t) })
+			src := pattern(100_000)
+			go a.Lanes()[0].Write(1, uint32(len(src)), &plainReader{src})
+			m, err := b.Lanes()[0].Read()
+			must(t, err)
+			first := len(m.rest)
+			if first == m.Len() {
+				t.Fatal("the message is in one piece")
+			}
+			must(t, onward.Lanes()[0].Write(1, uint32(first), m))
+			if m.Len() != len(src)-first {
+				t.Errorf("%d bytes are left, want %d", m.Len(), len(src)-first)
+			}
+			got, err := there.Lanes()[0].Read()
+			must(t, err)
+			if payload, err := io.ReadAll(got); err != nil || !bytes.Equal(payload, src[:first]) {
+				t.Errorf("%d other bytes came, error %v, want the first %d", len(payload), err, first)
+			}
+		})
 	}
 }

@@ -193,3 +193,35 @@ func TestClosingALaneEndsItsWaitForTheLedger(t *testing.T) {
 		})
 	}
 }
+
+func TestLinksWithALargeMessageEachDoNotWaitForOneAnother(t *testing.T) {
+	for _, snappy := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			const size = 600_000
+			ledger := NewLedger(2*memory(size) + memory(size)/2) // both, and not one of them twice
+			began := time.Now()
+			results := make(chan error)
+			for range 2 {
+				ca, cb := memPipe(32<<10, time.Millisecond)
+				from, to := linkPair(t, ca, cb, snappy, lanesNamed("aaa"), func(_, b *Config) { b.Ledger = ledger })
+				go from.Lanes()[0].Write(1, size, &plainReader{randomBytes(size)})
+				go func() {
+					m, err := to.Lanes()[0].Read()
+					if err == nil {
+						m.Discard()
+					}
+					results <- err
+				}()
+			}
+			for range 2 {
+				must(t, <-results)
+			}
+			if took := time.Since(began); took > time.Second {
+				t.Errorf("snappy %v: took %v", snappy, took)
+			}
+			if n := ledger.Used(); n != 0 {
+				t.Errorf("snappy %v: %d bytes stay charged", snappy, n)
+			}
+		})
+	}
+}

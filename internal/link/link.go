@@ -85,7 +85,6 @@ type Link struct {
 	lastPing  time.Time
 	pingOpen  bool      // a ping with an ID has not been answered
 	pingCount uint64    // ID of the last ping
-	reading   time.Time // when the last read began
 	rested    time.Time // when others could last run: after a read that had to wait, or a yield
 	parting   bool      // the link has ended, and what comes is only looked through for credit
 	probe     probe
@@ -108,7 +107,7 @@ func New(cfg Config) *Link {
 	l.send = sender{conn: cfg.Conn, stream: stream, framing: cfg.Framing, failed: l.writeFailed, pinged: l.pinged, parted: l.interruptRead, pace: pace{most: shape.Batch, bytes: shape.Batch}}
 	l.send.wake.L = &l.send.mu
 	l.send.loop = l.send.writeLoop
-	l.in = Input{conn: stream, size: shape.Read, unread: cfg.Unread, onRead: l.beforeRead, onBytes: l.received, onTick: l.tick}
+	l.in = Input{stream: stream, size: shape.Read, unread: cfg.Unread, onRead: l.beforeRead, onBytes: l.received, onTick: l.tick}
 	for i, c := range cfg.Lanes {
 		lane := new(Lane)
 		lane.init(l, i+1, c, cfg.Ledger, &shape)
@@ -287,7 +286,7 @@ func (l *Link) beforeRead() error {
 	if len(l.toWake) > 0 {
 		l.wake()
 	}
-	if l.reading = time.Now(); l.reading.Sub(l.rested) >= workTime {
+	if time.Since(l.rested) >= workTime {
 		yield()
 		l.rested = time.Now()
 	}
@@ -300,7 +299,7 @@ func (l *Link) beforeRead() error {
 // received runs after a read.
 func (l *Link) received(n int, at time.Time) {
 	l.bytesIn.Add(uint64(n))
-	if at.Sub(l.reading) >= restTime {
+	if l.in.stream.waited() {
 		l.rested = at
 	}
 }

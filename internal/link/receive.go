@@ -43,7 +43,7 @@ func (l *Link) Deliver(code uint64, payload []byte, packed bool) error {
 	if err != nil {
 		return err
 	}
-	if ok, err := l.admit(lane, code, size); !ok {
+	if ok, err := l.admit(lane, code, size, nil); !ok {
 		return err
 	}
 	m := lane.slab.message(size)
@@ -125,10 +125,10 @@ func (l *Link) wake() {
 	l.toWake = l.toWake[:0]
 }
 
-// admit charges a message of size bytes to the lane's inbox. If it does not get in, ok is false: it was dropped, or the
-// lane has been stopped, and the link goes on unless there is an error.
-func (l *Link) admit(lane *Lane, code uint64, size int) (ok bool, err error) {
-	v, evicted := lane.in.admit(size)
+// admit charges a message of size bytes to the lane's inbox, which takes over what is held of the ledger for it. If it does
+// not get in, ok is false: it was dropped, or the lane has been stopped, and the link goes on unless there is an error.
+func (l *Link) admit(lane *Lane, code uint64, size int, held *int64) (ok bool, err error) {
+	v, evicted := lane.in.admit(size, held)
 	for _, m := range evicted {
 		l.recordDrop(lane, m.Code, int(m.Size))
 		m.Discard()
@@ -145,7 +145,7 @@ func (l *Link) admit(lane *Lane, code uint64, size int) (ok bool, err error) {
 	if lane.cfg.Policy.Mode == Stop {
 		l.stop(lane, lane.in.fullness(size))
 	} else {
-		ok, err = l.await(lane, lane.in.fullness(size), func() verdict { return lane.in.readmit(size) })
+		ok, err = l.await(lane, lane.in.fullness(size), func() verdict { return lane.in.readmit(size, held) })
 	}
 	if !ok {
 		l.lost(lane, code, size)
@@ -223,7 +223,7 @@ func (l *Link) Assemble(code uint64, n int) (*Assembly, error) {
 	}
 	return &Assembly{
 		grow: func(to int) (*buffer.Buffer, error) { return l.assemblyMemory(lane, to, code, n) },
-		done: func(charged int) { l.ledger.release(int64(buffer.ClassSize(charged))) },
+		done: l.ledger.release,
 	}, nil
 }
 
@@ -282,7 +282,8 @@ func (l *Link) DeliverAssembled(code uint64, a *Assembly, n int, packed bool) er
 	if err != nil {
 		return err
 	}
-	if ok, err := l.admit(lane, code, size); !ok {
+	// Not charged a second time: links that hold one charge and wait for another would wait for one another.
+	if ok, err := l.admit(lane, code, size, &a.charged); !ok {
 		return err
 	}
 	m := &Message{Size: uint32(size)}

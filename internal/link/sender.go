@@ -20,8 +20,6 @@ const (
 	// workTime is for how long reader and writer work before they let others run: the scheduler would give them 10 ms. Half a
 	// millisecond or more shows in the round trips beside bulk, less than this in nothing.
 	workTime = 250 * time.Microsecond
-	// restTime is how long a read takes that had to wait; one that did not is a system call.
-	restTime = 5 * time.Microsecond
 )
 
 // sender is the sending half of a link: the outboxes of all lanes, the control messages owed, and the writer.

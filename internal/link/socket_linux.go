@@ -3,7 +3,7 @@ package link
 import (
 	"math"
 	"net"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -22,25 +22,29 @@ func tuneSocket(conn net.Conn, least int) {
 		if info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {
 			rtt = time.Duration(info.Rtt) * time.Microsecond
 		}
-		setReceiveBuffer(fd, receiveWindow(rtt, least))
+		setReceiveBuffer(fd, receiveWindow(rtt, least), least)
 	})
 }
 
 // setReceiveBuffer fixes the receive buffer for a window of that many bytes, which the kernel doubles for what it needs
-// itself. If the system does not allow a program that much it leaves the buffer to the kernel, which may go further.
+// itself, or as much of it as the system allows a program. If a remote that is far away needs more than that, it leaves the
+// buffer to the kernel, which may go further.
 //
 // Only a fixed buffer bounds anything: the kernel moves TCP_WINDOW_CLAMP together with a buffer that grows by itself.
-func setReceiveBuffer(fd, window int) {
-	if window > largestReceiveBuffer() {
+func setReceiveBuffer(fd, window, least int) {
+	if window > least && window > largestReceiveBuffer() {
 		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_BUF_LOCK, 0)
 		return
 	}
 	unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, window)
 }
 
-// largestReceiveBuffer returns the largest receive buffer that the system lets a program fix, in bytes. It asks a socket, as
-// the setting itself (net.core.rmem_max) cannot be read in every container.
-var largestReceiveBuffer = sync.OnceValue(func() int {
+// largestReceiveBuffer returns the largest receive buffer that the system lets a program fix, in bytes, 0 if that cannot be
+// found out now. It asks a socket, as the setting itself (net.core.rmem_max) cannot be read in every container.
+func largestReceiveBuffer() int {
+	if known := largest.Load(); known > 0 {
+		return int(known)
+	}
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return 0
@@ -51,8 +55,12 @@ var largestReceiveBuffer = sync.OnceValue(func() int {
 	if err != nil {
 		return 0
 	}
+	largest.Store(int64(doubled / 2))
 	return doubled / 2
-})
+}
+
+// largest is what largestReceiveBuffer has found out.
+var largest atomic.Int64
 
 // limitUnsent bounds what the kernel holds of what has been written and not been sent, for the same reason.
 func limitUnsent(conn net.Conn, bytes int) {

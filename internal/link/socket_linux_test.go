@@ -59,22 +59,45 @@ func heldAfterTraffic(t *testing.T, tune func(net.Conn)) int {
 	}
 }
 
-func TestAReceiveBufferLargerThanTheSystemAllowsIsLeftToTheKernel(t *testing.T) {
+func TestAReceiveBufferLargerThanTheSystemAllowsIsLeftToTheKernelIfTheRemoteIsFarAway(t *testing.T) {
 	_, b := tcpPair(t)
 	withSocket(b, func(fd int) {
+		const least = 96 << 10
 		for _, step := range []struct {
-			window int
-			locked bool
-		}{{96 << 10, true}, {1 << 30, false}, {128 << 10, true}} {
-			setReceiveBuffer(fd, step.window)
+			window, least int
+			locked        bool
+		}{{least, least, true}, {1 << 30, least, false}, {2 * least, least, true}, {1 << 30, 1 << 30, true}} {
+			setReceiveBuffer(fd, step.window, step.least)
 			lock, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_BUF_LOCK)
 			if err != nil {
 				t.Skip("SO_BUF_LOCK needs Linux 5.14:", err)
 			}
 			const receiveLock = 2 // SOCK_RCVBUF_LOCK
 			if got := lock&receiveLock != 0; got != step.locked {
-				t.Errorf("window of %d bytes: the buffer is fixed: %v, want %v", step.window, got, step.locked)
+				t.Errorf("window of %d bytes, at least %d: the buffer is fixed: %v, want %v", step.window, step.least, got, step.locked)
 			}
 		}
 	})
+}
+
+func TestALinkFixesTheReceiveBufferOfItsConnection(t *testing.T) {
+	for _, kind := range framingKinds {
+		t.Run(kind.name, func(t *testing.T) {
+			ca, cb := tcpPair(t)
+			a, b := linkPair(t, ca, cb, true, lanesNamed("aaa"), func(a, b *Config) { a.Framing, b.Framing = kind.pair(t) })
+			must(t, a.Lanes()[0].Write(1, 3, &plainReader{[]byte("abc")}))
+			m, err := b.Lanes()[0].Read() // so it runs
+			must(t, err)
+			m.Discard()
+			withSocket(cb, func(fd int) {
+				if _, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_BUF_LOCK); err != nil {
+					t.Skip("SO_BUF_LOCK needs Linux 5.14:", err)
+				}
+				want := 2 * min(b.framing.Shape().Window, largestReceiveBuffer()) // the kernel doubles it
+				if got, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF); err != nil || got != want {
+					t.Errorf("a receive buffer of %d bytes, error %v, want %d", got, err, want)
+				}
+			})
+		})
+	}
 }

@@ -4,4 +4,4 @@ package link
 
 import "net"
 
-func newStream(conn net.Conn) stream { return plainStream{conn} }
+func newStream(conn net.Conn) stream { return &plainStream{Conn: conn} }

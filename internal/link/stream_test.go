@@ -51,7 +51,7 @@ func TestAStreamKeepsTheDeadlinesOfItsConnection(t *testing.T) {
 	a, _ := tcpPair(t)
 	s := newStream(a)
 	a.SetDeadline(time.Now().Add(20 * time.Millisecond))
-	if n, err := s.Read(make([]byte, 8)); n != 0 || !isTimeout(err) || !errors.Is(err, os.ErrDeadlineExceeded) {
+	if n, err := s.Read(make([]byte, 8)); n != 0 || !isTimeout(err) || !errors.Is(err, os.ErrDeadlineExceeded) || !strings.HasPrefix(err.Error(), "read tcp ") {
 		t.Errorf("read %d bytes, error %v, want a time-out", n, err)
 	}
 	const piece = 1 << 20
@@ -60,7 +60,7 @@ func TestAStreamKeepsTheDeadlinesOfItsConnection(t *testing.T) {
 	for sent := 0; err == nil && sent < 1<<30; sent += piece {
 		n, err = s.writeAll(net.Buffers{make([]byte, piece)})
 	}
-	if n >= piece || !isTimeout(err) {
+	if n >= piece || !isTimeout(err) || !strings.HasPrefix(err.Error(), "write tcp ") {
 		t.Errorf("wrote %d bytes, error %v, want a time-out before all of them", n, err)
 	}
 }
@@ -96,4 +96,27 @@ func TestAStreamEndsWithTheErrorsOfItsConnection(t *testing.T) {
 			t.Errorf("write error %v, want net.ErrClosed", err)
 		}
 	})
+}
+
+func TestAStreamSaysWhetherAReadHadToWait(t *testing.T) {
+	a, b := tcpPair(t)
+	s := newStream(a)
+	a.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
+	if _, err := s.Read(make([]byte, 1)); !isTimeout(err) || !s.waited() {
+		t.Errorf("error %v, waited: %v, with nothing to be read", err, s.waited())
+	}
+	a.SetReadDeadline(time.Time{})
+	const bytes = 100
+	if _, err := b.Write(make([]byte, bytes)); err != nil {
+		t.Fatal(err)
+	}
+	for range bytes { // a system call may be held up, but not each
+		if _, err := s.Read(make([]byte, 1)); err != nil {
+			t.Fatal(err)
+		}
+		if !s.waited() {
+			return
+		}
+	}
+	t.Error("waited each time, for bytes that were there")
 }

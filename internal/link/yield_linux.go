@@ -20,30 +20,58 @@ import (
 // An idle processor looks by itself. The one that yields would go on in another thread then, and the kernel may start that on
 // a processor which is taken, and leave it there for milliseconds: a quarter of the throughput of small messages.
 func yield() {
-	p, _ := pollers.Get().(*poller)
-	if p == nil {
-		if p = newPoller(); p == nil {
-			runtime.Gosched()
-			return
-		}
+	if processorIsIdle() {
+		return
 	}
-	if !p.processorIsIdle() {
+	p := <-pollers
+	if p == nil {
+		p = newPoller()
+	}
+	if p == nil {
+		runtime.Gosched()
+	} else {
 		p.wait()
 	}
-	pollers.Put(p)
+	pollers <- p
 }
 
-var pollers sync.Pool
+// pollers are as many event counters as goroutines may wait for them at a time, nil as long as they have not been needed.
+// More wait for one of these: they too go on when the scheduler has looked at the sockets.
+var pollers = func() chan *poller {
+	c := make(chan *poller, maxPollers)
+	for range maxPollers {
+		c <- nil
+	}
+	return c
+}()
 
-// poller is an event counter that one goroutine at a time waits for. The garbage collector closes it.
+const maxPollers = 8
+
+// processorIsIdle tells whether there is a processor that runs no goroutine. One whose goroutine is in a system call counts as
+// idle: there is no telling it from a goroutine that waits in the system for good, as that of os/signal does, and the
+// calls of links do not count (see newStream).
+func processorIsIdle() bool {
+	p, _ := processors.Get().(*[2]metrics.Sample)
+	if p == nil {
+		p = &[2]metrics.Sample{{Name: "/sched/gomaxprocs:threads"}, {Name: "/sched/goroutines/running:goroutines"}}
+	}
+	defer processors.Put(p)
+	metrics.Read(p[:])
+	if p[1].Value.Kind() != metrics.KindUint64 {
+		return false // this runtime does not count them
+	}
+	return p[1].Value.Uint64() < p[0].Value.Uint64()
+}
+
+var processors sync.Pool
+
+// poller is an event counter that one goroutine at a time waits for.
 type poller struct {
 	file *os.File
 	raw  syscall.RawConn
 	step func(fd uintptr) bool // as a value, so that waiting allocates nothing
 	told bool
 	word [8]byte
-
-	processors [3]metrics.Sample
 }
 
 func newPoller() *poller {
@@ -57,22 +85,7 @@ func newPoller() *poller {
 		return nil
 	}
 	p.step = p.once
-	for i, name := range []string{"/sched/gomaxprocs:threads", "/sched/goroutines/running:goroutines", "/sched/goroutines/not-in-go:goroutines"} {
-		p.processors[i].Name = name
-	}
 	return p
-}
-
-// processorIsIdle tells whether there surely is a processor that runs no goroutine and no system call of one.
-func (p *poller) processorIsIdle() bool {
-	metrics.Read(p.processors[:])
-	for i := range p.processors {
-		if p.processors[i].Value.Kind() != metrics.KindUint64 {
-			return false // this runtime does not count them
-		}
-	}
-	all, running, inSystem := &p.processors[0].Value, &p.processors[1].Value, &p.processors[2].Value
-	return running.Uint64()+inSystem.Uint64() < all.Uint64()
 }
 
 func (p *poller) wait() {

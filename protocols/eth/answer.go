@@ -4,7 +4,6 @@ import (
 	"math"
 
 	"github.com/ethereum/go-ethereum/common"
-	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/rlp"
 )
 
@@ -157,14 +156,7 @@ func answerPooled(b Backend, hashes []common.Hash) []rlp.RawValue {
 // answerPooled72 is the same from version 72 on, where blob transactions go without their blobs. Those that cannot, because
 // their sidecar has no proofs of cells, count as unknown: whoever sends blobs there is disconnected.
 func answerPooled72(b Backend, hashes []common.Hash) []rlp.RawValue {
-	return answerPooledAs(b, hashes, func(raw rlp.RawValue) rlp.RawValue {
-		tx, err := ReadTransaction(raw)
-		if err != nil {
-			return nil
-		}
-		short, _ := tx.shorten()
-		return short.Raw
-	})
+	return answerPooledAs(b, hashes, withoutBlobs)
 }
 
 func answerPooledAs(b Backend, hashes []common.Hash, form func(rlp.RawValue) rlp.RawValue) []rlp.RawValue {
@@ -181,7 +173,7 @@ func answerPooledAs(b Backend, hashes []common.Hash, form func(rlp.RawValue) rlp
 	return a.items
 }
 
-// maxCellBlobs is of how many blobs the cells are computed for one answer.
+// maxCellBlobs is of how many blobs the cells are computed for one answer. A blob transaction without blobs counts as one.
 const maxCellBlobs = 32
 
 // answerCells is the answer to GetCells: the cells asked for, of those transactions whose blobs are known, as far as they all
@@ -191,15 +183,15 @@ func answerCells(b Backend, q CellsQuery) CellsAnswer {
 	each, left, blobs := q.Mask.Count(), MaxCells, maxCellBlobs
 	for _, hash := range q.Hashes[:min(len(q.Hashes), MaxCellHashes)] {
 		raw := b.PooledTransaction(hash)
-		if raw == nil || each == 0 {
+		if raw == nil || each == 0 || !isBlobTx(raw) {
 			continue
 		}
 		tx, err := ReadTransaction(raw)
-		if err != nil || tx.Type != types.BlobTxType {
+		if err != nil {
 			continue
 		}
 		n := int(tx.Size / blobBytes)
-		if blobs -= n; left < each*n || blobs < 0 {
+		if blobs -= max(n, 1); left < each*n || blobs < 0 {
 			break
 		}
 		cells, err := tx.Cells(q.Mask)

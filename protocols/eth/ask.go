@@ -19,20 +19,24 @@ type ask struct {
 	code    uint64 // of the answer
 	id      uint64
 	limit   int // items the answer may have
-	at      time.Time
+	payload []byte
+	at      time.Time            // when it was sent
 	deliver func(Message, error) // called once, without locks; must not wait
 }
 
 // pendings are the requests to a peer whose answers have not come, oldest first. It is guarded by the peer's mu.
 type pendings struct {
-	list []*ask
+	list  []*ask
+	sent  int // the first so many of list; the others wait until some of these have been answered
+	bytes int // of those that are sent, as the remote counts them
 }
 
 // take removes the request that an answer is for: the one with its id, or in a version without ids the oldest one that
 // wants an answer of this kind. nil if there is none.
 func (q *pendings) take(version uint, code, id uint64) *ask {
-	for i, a := range q.list {
+	for i, a := range q.list[:q.sent] {
 		if a.code == code && (a.id == id || !hasIDs(version)) {
+			q.sent, q.bytes = q.sent-1, q.bytes-workBytes(len(a.payload))
 			if i == 0 {
 				q.list = shift(q.list, 1)
 			} else {
@@ -46,7 +50,7 @@ func (q *pendings) take(version uint, code, id uint64) *ask {
 
 func (q *pendings) clear() []*ask {
 	list := q.list
-	q.list = nil
+	*q = pendings{}
 	return list
 }
 
@@ -82,14 +86,59 @@ func (p *Peer) post(m requestMessage, limit int, deliver func(Message, error)) e
 	if err != nil {
 		return err
 	}
-	a := &ask{code: m.Code() + 1, id: p.ids, limit: limit, at: time.Now(), deliver: deliver}
+	a := &ask{code: m.Code() + 1, id: p.ids, limit: limit, payload: payload, deliver: deliver}
 	if r, ok := m.(*GetReceipts); ok {
 		a.id = r.ID
 	}
+	if len(p.asked.list) == 0 {
+		p.watchLocked()
+	}
 	p.asked.list = append(p.asked.list, a)
-	p.out.requests = append(p.out.requests, asking{m.Code(), payload})
-	signal(p.wake)
+	p.requestLocked()
 	return nil
+}
+
+// requestLocked sends the requests that it is time for. Those that have not been answered are never more than a node like
+// this one keeps while it reads on: two nodes would wait for each other to read if each asked for more.
+func (p *Peer) requestLocked() {
+	q := &p.asked
+	for _, a := range q.list[q.sent:] {
+		n := workBytes(len(a.payload))
+		if q.bytes > 0 && q.bytes+n > maxWorkBytes {
+			break
+		}
+		a.at = time.Now()
+		q.sent, q.bytes = q.sent+1, q.bytes+n
+		p.out.requests = append(p.out.requests, asking{a.code - 1, a.payload})
+		signal(p.wake)
+	}
+}
+
+// watchLocked has somebody look whether the first of some requests is answered in time: not sendLoop, which may be waiting
+// for the remote to read.
+func (p *Peer) watchLocked() {
+	if p.late == nil {
+		p.late = time.AfterFunc(answerTimeout, p.checkLate)
+		return
+	}
+	p.late.Reset(answerTimeout)
+}
+
+// checkLate drops the peer if it owes an answer for too long. Otherwise it looks again when the next one is due.
+func (p *Peer) checkLate() {
+	p.mu.Lock()
+	if p.ended || len(p.asked.list) == 0 {
+		p.mu.Unlock()
+		return
+	}
+	wait := time.Until(p.asked.list[0].at.Add(answerTimeout))
+	if wait > 0 {
+		p.late.Reset(wait)
+	}
+	p.mu.Unlock()
+	if wait <= 0 {
+		p.drop(p2p.DiscUselessPeer, errNoAnswer)
+	}
 }
 
 // answered is what a request has come to.
@@ -129,6 +178,7 @@ func (p *Peer) ask(ctx context.Context, m requestMessage, limit int) (Message, e
 func (p *Peer) receive(code, id uint64, n int, m Message) error {
 	p.mu.Lock()
 	a := p.asked.take(p.version, code, id)
+	p.requestLocked()
 	p.mu.Unlock()
 	if a == nil {
 		return fmt.Errorf("eth/%d %s, id %d: %w", p.version, CodeName(code), id, errUnsolicited)
@@ -140,23 +190,6 @@ func (p *Peer) receive(code, id uint64, n int, m Message) error {
 	}
 	a.deliver(m, nil)
 	return nil
-}
-
-// tick does what is due by now and says when to look again.
-func (p *Peer) tick(now time.Time) time.Duration {
-	p.mu.Lock()
-	next := time.Hour
-	late := false
-	if len(p.asked.list) > 0 {
-		next = p.asked.list[0].at.Add(answerTimeout).Sub(now)
-		late = next <= 0
-	}
-	p.mu.Unlock()
-	if late {
-		p.drop(p2p.DiscUselessPeer, errNoAnswer)
-		return time.Hour
-	}
-	return min(next, p.fetch(now))
 }
 
 // bad drops the peer for an answer that does not fit, and returns the error for whoever asked.

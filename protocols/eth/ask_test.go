@@ -3,14 +3,19 @@ package eth
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core/types"
+	"github.com/ethereum/go-ethereum/p2p/enode"
 	"github.com/ethereum/go-ethereum/rlp"
+
+	"github.com/sennit-net/sennit/p2p"
 )
 
 // near links a handler to a far end and returns both ends.
@@ -173,6 +178,37 @@ func TestReceiptsThatBreakOffAreAskedForAgainWithTheSameID(t *testing.T) {
 	}
 }
 
+func TestReceiptsThatBreakOffBelongToTheBlockThatTheyBrokeOffIn(t *testing.T) {
+	chain := newMemChain(t, 0)
+	all := twoReceipts()
+	whole, none := encodeReceipts(t, 70, all), rlp.RawValue{0xc0}
+	for _, tt := range []struct {
+		name    string
+		answers []Receipts
+		want    []int // receipts of each block
+	}{
+		{"before the first", []Receipts{{LastIncomplete: true, Lists: []rlp.RawValue{whole, none}}, {Lists: []rlp.RawValue{whole}}}, []int{2, 2}},
+		{"and never go on", []Receipts{{LastIncomplete: true, Lists: []rlp.RawValue{whole, encodeReceipts(t, 70, all[:1])}}, {}}, []int{2}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p, f := near(t, newHandler(t, Config{Backend: chain}), chain, 70, 1)
+			done := request(func() ([][]*types.Receipt, error) { return p.Receipts(t.Context(), []common.Hash{one, deadc0de}) })
+			for _, m := range tt.answers {
+				m.ID = expect[*GetReceipts](f).ID
+				f.send(&m)
+			}
+			a := <-done
+			var got []int
+			for _, block := range a.got {
+				got = append(got, len(block))
+			}
+			if a.err != nil || !slices.Equal(got, tt.want) {
+				t.Errorf("blocks of %v receipts, want %v, %v", got, tt.want, a.err)
+			}
+		})
+	}
+}
+
 func TestARequestEndsWithItsContextAndALateAnswerIsNoBreach(t *testing.T) {
 	chain := newMemChain(t, 3)
 	synctest.Test(t, func(t *testing.T) {
@@ -253,4 +289,95 @@ func TestRequestsThatAVersionDoesNotHaveFail(t *testing.T) {
 	if _, err := p.Bodies(t.Context(), make([]common.Hash, MaxBodies+1)); err == nil || !strings.Contains(err.Error(), "more than the 1024") {
 		t.Error(err)
 	}
+}
+
+func TestTwoNodesThatAskEachOtherForMuchGetTheirAnswers(t *testing.T) {
+	chain := newMemChain(t, 3)
+	synctest.Test(t, func(t *testing.T) {
+		var handlers [2]*Handler
+		done := make(chan error, 2)
+		ours, theirs := p2p.MsgPipe()
+		for i, rw := range []*p2p.MsgPipeRW{ours, theirs} {
+			h := newHandler(t, Config{Backend: chain, Versions: []uint{69}})
+			peer := p2p.NewPeerPipe(enode.ID{byte(i)}, "peer", nil, rw)
+			go func() { done <- h.Protocols()[0].Run(peer, rw) }()
+			handlers[i] = h
+		}
+		synctest.Wait()
+		const each = 3 * maxWorkBytes / (MaxBodies * 33)
+		answers := make(chan error, 2*each)
+		for _, h := range handlers {
+			for range each {
+				go func() {
+					_, err := h.Peers()[0].Bodies(t.Context(), make([]common.Hash, MaxBodies))
+					answers <- err
+				}()
+			}
+		}
+		for range 2 * each {
+			if err := <-answers; err != nil {
+				t.Error(err)
+			}
+		}
+		ours.Close()
+		for _, h := range handlers {
+			<-done
+			h.Close()
+		}
+	})
+}
+
+func TestWhatIsAskedBeyondWhatANodeKeepsWaitsAndHasItsOwnTime(t *testing.T) {
+	chain := newMemChain(t, 3)
+	synctest.Test(t, func(t *testing.T) {
+		h := newHandler(t, Config{Backend: chain})
+		p, f := near(t, h, chain, 69, 1)
+		const all = 40
+		for range all {
+			if err := p.post(&GetByHash{For: CodeGetBlockBodies, Hashes: make([]common.Hash, MaxBodies)}, MaxBodies, func(Message, error) {}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var sent atomic.Int64
+		go func() {
+			for msg, err := f.rw.ReadMsg(); err == nil; msg, err = f.rw.ReadMsg() {
+				_ = msg.Discard()
+				sent.Add(1)
+			}
+		}()
+		synctest.Wait()
+		first := sent.Load()
+		if want := maxWorkBytes / int64(workBytes(len(p.asked.list[0].payload))); first != want {
+			t.Errorf("%d requests are sent at once, %d fit", first, want)
+		}
+		time.Sleep(answerTimeout - time.Second)
+		for id := range first {
+			f.send(&Items{For: CodeBlockBodies, ID: uint64(id) + 1})
+		}
+		synctest.Wait()
+		if n := sent.Load(); n != all {
+			t.Errorf("%d requests of %d are sent after the answers to the first", n, all)
+		}
+		begin := time.Now()
+		if err := <-f.done; !errors.Is(err, errNoAnswer) || time.Since(begin) != answerTimeout {
+			t.Errorf("after %v: %v", time.Since(begin), err)
+		}
+		h.Close()
+	})
+}
+
+func TestWhoDoesNotEvenReadARequestIsDroppedAsIfItHad(t *testing.T) {
+	chain := newMemChain(t, 3)
+	synctest.Test(t, func(t *testing.T) {
+		h := newHandler(t, Config{Backend: chain})
+		p, f := near(t, h, chain, 69, 1)
+		begin := time.Now()
+		if err := p.post(&GetBlockHeaders{}, 1, func(Message, error) {}); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-f.done; !errors.Is(err, errNoAnswer) || time.Since(begin) != answerTimeout {
+			t.Errorf("after %v: %v", time.Since(begin), err)
+		}
+		h.Close()
+	})
 }

@@ -44,7 +44,8 @@ type Pool interface {
 	// Add offers transactions and says what becomes of each: the Handler relays those that are kept, and drops a peer that
 	// sends many invalid ones. The result has the length of txs. Pool keeps no reference to txs, but may keep their Raw bytes.
 	Add(txs []Transaction) []Verdict
-	// Pending lists transactions to announce to a new peer, at most max.
+	// Pending lists transactions to announce to a new peer, at most max. Those with blobs are left out of what is announced.
+	// The caller may change the result.
 	Pending(max int) []TxInfo
 }
 

@@ -40,7 +40,8 @@
 //	                  v
 //	             sendLoop: our Status, our requests, the range, answers, blocks, transactions, announcements -> p2p outbox
 //
-// The goroutine that reads never waits for the remote to take what we send, so two nodes that ask each other for much at a
-// time do not stop each other. What waits to be sent to a peer is bounded; of gossip, the oldest is dropped and counted
-// ([Handler.Stats]).
+// The goroutine that reads does not wait for the remote to take what we send, unless more than 1 MiB of its requests are
+// unanswered. Of ours that many never are: what is asked beyond that is sent as the answers come. So two nodes that ask each
+// other for much at a time do not stop each other. What waits to be sent to a peer is bounded; of gossip, the oldest is
+// dropped and counted ([Handler.Stats]).
 package eth

@@ -16,12 +16,18 @@ import (
 // serve starts a server on 127.0.0.1 with some protocols.
 func serve(t *testing.T, protocols ...p2p.Protocol) *p2p.Server {
 	t.Helper()
+	return serveWith(t, p2p.Config{Protocols: protocols})
+}
+
+// serveWith starts a server on 127.0.0.1 with protocols, and lanes or not, as cfg says.
+func serveWith(t *testing.T, cfg p2p.Config) *p2p.Server {
+	t.Helper()
 	key, err := crypto.GenerateKey()
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := &p2p.Server{Config: p2p.Config{
-		PrivateKey: key, Name: "test", MaxPeers: 50, ListenAddr: "127.0.0.1:0", NoDiscovery: true, Protocols: protocols, Logger: quiet,
+		PrivateKey: key, Name: "test", MaxPeers: 50, ListenAddr: "127.0.0.1:0", NoDiscovery: true, NoLanes: cfg.NoLanes, Protocols: cfg.Protocols, Logger: quiet,
 	}}
 	if err := s.Start(); err != nil {
 		t.Fatal(err)
@@ -128,4 +134,31 @@ func TestWhoIsElsewhereIsLetGoIfNothingElseRunsOnTheLink(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestALinkToWhoSaysNothingEndsWhenTheLastOtherProtocolIsStopped(t *testing.T) {
+	_, ours, theirs := strangers(t, newMemChain(t, 3), nil)
+	over := make(chan struct{})
+	links, flood := make(chan *p2p.Peer, 1), make(chan p2p.MsgWriter, 1)
+	us := serveWith(t, p2p.Config{NoLanes: true, Protocols: append(ours, p2p.Protocol{
+		Name: "other", Version: 1, Length: 1, InboxBytes: 1, Overload: p2p.OverloadStop(), Run: func(peer *p2p.Peer, _ p2p.MsgReadWriter) error {
+			links <- peer
+			<-over // reads nothing
+			return nil
+		},
+	})})
+	defer close(over)
+	them := serve(t, append(theirs, p2p.Protocol{Name: "other", Version: 1, Length: 1, Run: func(_ *p2p.Peer, rw p2p.MsgReadWriter) error {
+		flood <- rw
+		return silence.Discard(rw)
+	}})...)
+	us.AddPeer(them.Self())
+	peer, w := <-links, <-flood
+	until(t, "the silence", func() bool { return silence.Silent(peer, Name) })
+	for range 10 {
+		if err := p2p.Send(w, 0, make([]byte, 1<<16)); err != nil {
+			break // it has ended
+		}
+	}
+	until(t, "the end of the link", func() bool { return them.PeerCount() == 0 })
 }

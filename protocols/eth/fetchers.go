@@ -214,14 +214,15 @@ var (
 
 // Receipts asks the peer for the receipts of blocks, at most [MaxReceipts], and returns those it has, in the order of the
 // hashes, as with [Peer.Bodies]. From version 70 on an answer may break off in the middle of a block; then the rest of that
-// block is asked for until it is there.
+// block is asked for until it is there. If the peer has it no more, the block is left out.
 func (p *Peer) Receipts(ctx context.Context, hashes []common.Hash) ([][]*types.Receipt, error) {
 	if len(hashes) > MaxReceipts {
 		return nil, fmt.Errorf("%s: %d hashes, more than the %d that a node answers", CodeName(CodeGetReceipts), len(hashes), MaxReceipts)
 	}
 	var (
 		blocks [][]*types.Receipt
-		all    int // receipts
+		cut    bool // the last of blocks is not whole
+		all    int  // receipts
 		bytes  int
 		query  = ReceiptsQuery{Hashes: hashes}
 		id     uint64 // of the first request; the same for the rest
@@ -234,6 +235,13 @@ func (p *Peer) Receipts(ctx context.Context, hashes []common.Hash) ([][]*types.R
 		}
 		id = m.ID
 		answer := a.(*Receipts)
+		n := len(answer.Lists)
+		switch {
+		case answer.LastIncomplete && (n == 0 || n == 1 && isEmptyList(answer.Lists[0])):
+			return nil, p.bad("%w", errNoProgress)
+		case n == 0 && cut:
+			return blocks[:len(blocks)-1], nil
+		}
 		for i, list := range answer.Lists {
 			block, err := DecodeReceipts(p.version, list)
 			all, bytes = all+len(block), bytes+len(list)
@@ -247,19 +255,16 @@ func (p *Peer) Receipts(ctx context.Context, hashes []common.Hash) ([][]*types.R
 			if err != nil {
 				return nil, p.bad("receipts of block %d: %w", len(blocks), err)
 			}
-			if i == 0 && query.First > 0 {
+			if i == 0 && cut {
 				blocks[len(blocks)-1] = append(blocks[len(blocks)-1], block...)
 				continue
 			}
 			blocks = append(blocks, block)
 		}
-		if !answer.LastIncomplete {
+		if cut = answer.LastIncomplete; !cut {
 			return blocks, nil
 		}
-		if n := len(answer.Lists); n == 0 || n == 1 && isEmptyList(answer.Lists[0]) {
-			return nil, p.bad("%w", errNoProgress)
-		}
-		query = ReceiptsQuery{First: uint64(len(blocks[len(blocks)-1])), Hashes: query.Hashes[len(answer.Lists)-1:]}
+		query = ReceiptsQuery{First: uint64(len(blocks[len(blocks)-1])), Hashes: query.Hashes[n-1:]}
 	}
 }
 

@@ -227,10 +227,10 @@ func TestNewTransactionsGoToTheSquareRootOfThePeersAndAreAnnouncedToTheRest(t *t
 	})
 }
 
-func TestPendingTransactionsAreAnnouncedToANewPeer(t *testing.T) {
+func TestPendingTransactionsWithoutBlobsAreAnnouncedToANewPeer(t *testing.T) {
 	chain := newMemChain(t, 1)
 	tx := mustTx(t, testTx(1, 0))
-	chain.Add([]Transaction{tx})
+	chain.Add([]Transaction{tx, {TxInfo: TxInfo{Hash: one, Type: types.BlobTxType, Size: 1 << 17}}})
 	f := dialFar(t, newHandler(t, Config{Backend: chain, Pool: chain}), 72, 1).shake(chain)
 	if m := expect[*Announcement](f); len(m.Txs) != 1 || m.Txs[0] != tx.TxInfo || m.Mask != (CellMask{}) {
 		t.Errorf("%+v", m)

@@ -3,6 +3,7 @@ package eth
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ethereum/go-ethereum/core/types"
@@ -24,15 +25,19 @@ func (p *Peer) ourStatus() *Status {
 // handshake waits for the remote's Status and for ours to have been accepted, but not for ever.
 func (p *Peer) handshake() error {
 	expired := make(chan struct{})
+	unwatch := func() {}
 	timer := time.AfterFunc(p.h.handshakeTimeout, func() {
 		defer close(expired)
-		if !p.fallSilent(errStatusTimeout) {
+		if p.fallSilent(errStatusTimeout) {
+			unwatch = silence.Watch(p.peer, Name) // yield may never get to it: the remote may never send anything
+		} else {
 			p.drop(p2p.DiscReadTimeout, errStatusTimeout)
 		}
 	})
 	s, err := p.shakeHands(expired)
 	if !timer.Stop() {
 		<-expired // what it notes of the link is forgotten by run
+		unwatch()
 		return errStatusTimeout
 	}
 	if err == nil {
@@ -144,23 +149,11 @@ func (p *Peer) noteHead() {
 	p.mu.Unlock()
 }
 
-// welcome does what is due when the handshake is over.
+// welcome does what is due when the handshake is over. Blob transactions are not announced to who joins (section 7).
 func (p *Peer) welcome() {
 	p.setHead(p.Head(), true)
-	if p.h.cfg.Pool != nil {
-		p.announce(p.h.infosFor(p.h.cfg.Pool.Pending(maxQueuedInfos), p.version))
+	if p.h.cfg.Pool == nil {
+		return
 	}
-}
-
-// infosFor is what announcements of a version say about transactions that the backend has. It may change infos.
-func (h *Handler) infosFor(infos []TxInfo, version uint) []TxInfo {
-	for i := range infos {
-		if version < 72 || infos[i].Type != types.BlobTxType {
-			continue
-		}
-		if tx, err := ReadTransaction(h.cfg.Backend.PooledTransaction(infos[i].Hash)); err == nil {
-			infos[i] = tx.infoFor(version)
-		}
-	}
-	return infos
+	p.announce(slices.DeleteFunc(p.h.cfg.Pool.Pending(maxQueuedInfos), func(tx TxInfo) bool { return tx.Type == types.BlobTxType }))
 }

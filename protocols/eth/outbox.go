@@ -13,7 +13,7 @@ import (
 
 // How much may wait to be sent to one peer, beside what the link itself holds.
 const (
-	maxWorkBytes    = 1 << 20 // requests of the peer that have not been answered; when full, the link is not read
+	maxWorkBytes    = 1 << 20 // requests that have not been answered: of the peer, whose link is not read when full, and of ours
 	maxQueuedInfos  = 4096    // announced transactions, 48 bytes each; the oldest are dropped
 	maxQueuedTx     = 2 << 20 // bytes of transactions in full; the oldest are dropped
 	maxQueuedBlocks = 4       // blocks in full; the oldest are dropped
@@ -28,10 +28,13 @@ type work struct {
 	bytes int
 }
 
+// workBytes is what a request with a payload of n bytes counts as.
+func workBytes(n int) int { return n + 128 } // what it takes beside its hashes
+
 // outbox is what waits to be sent to a peer. It is guarded by the peer's mu.
 type outbox struct {
 	status   *Status     // first of all
-	requests []asking    // ours, encoded; bounded by maxAsked
+	requests []asking    // ours, encoded; at most maxWorkBytes
 	rng      *BlockRange // the last one only
 	work     []work
 	bytes    int // of work
@@ -64,7 +67,7 @@ func (p *Peer) sendLoop() {
 	for {
 		if now := time.Now(); now.Sub(looked) >= wantDelay {
 			looked = now
-			p.tick(now)
+			p.fetch(now)
 		}
 		msg, ok := p.next()
 		if ok {
@@ -79,7 +82,7 @@ func (p *Peer) sendLoop() {
 			continue
 		}
 		looked = time.Now()
-		timer.Reset(p.tick(looked))
+		timer.Reset(p.fetch(looked))
 		select {
 		case <-p.wake:
 		case <-timer.C:
@@ -222,7 +225,7 @@ func (r *pieces) Read(b []byte) (int, error) {
 
 // queue puts a request of the peer behind those that wait for their answers, and waits while there are too many.
 func (p *Peer) queue(m Message, bytes int) {
-	w := work{m, bytes + 128} // what it takes beside its hashes
+	w := work{m, workBytes(bytes)}
 	for {
 		p.mu.Lock()
 		if p.out.bytes == 0 || p.out.bytes+w.bytes <= maxWorkBytes {

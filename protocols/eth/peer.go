@@ -17,8 +17,8 @@ import (
 // Peer is a remote node that speaks the protocol with us. All methods are safe for concurrent use. Those that ask it for
 // something take a context and return when it ends; they return [ErrGone] once the link has ended.
 //
-// A link has two goroutines for the protocol: the one that the server runs, which reads and never waits for the remote to
-// take what we send, and one that sends everything.
+// A link has two goroutines for the protocol: the one that the server runs, which reads and does not wait for the remote to
+// take what we send, unless it owes too many answers, and one that sends everything.
 type Peer struct {
 	// Static after construction.
 	h       *Handler
@@ -49,6 +49,7 @@ type Peer struct {
 	head      PeerHead
 	ids       uint64 // the last request id
 	asked     pendings
+	late      *time.Timer // calls checkLate; nil before the first request
 	out       outbox
 	wants     wants
 	following bool  // the header of head has been asked for
@@ -166,6 +167,9 @@ func (p *Peer) end(err error) error {
 	}
 	p.ended = true
 	left := p.asked.clear()
+	if p.late != nil {
+		p.late.Stop()
+	}
 	claimed := p.wants.stop()
 	p.mu.Unlock()
 

@@ -3,6 +3,7 @@ package eth
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/crypto/kzg4844"
@@ -103,24 +104,48 @@ func (t *Transaction) CheckSidecar(version uint) error {
 // WithoutBlobs is a blob transaction as it crosses the link from version 72 on (EIP-8070): with commitments and proofs, but
 // without blobs. Other transactions, and those without a sidecar of version 1, it returns as they are.
 func (t *Transaction) WithoutBlobs() Transaction {
-	short, ok := t.shorten()
-	if !ok {
+	if t.Type != types.BlobTxType {
+		return *t
+	}
+	short, err := ReadTransaction(withoutBlobs(t.Raw))
+	if err != nil {
 		return *t
 	}
 	return short
 }
 
-// shorten is WithoutBlobs, and whether there is such a form: for a blob transaction it takes a sidecar of version 1.
-func (t *Transaction) shorten() (Transaction, bool) {
-	if t.Type != types.BlobTxType {
-		return *t, true
+// withoutBlobs is WithoutBlobs of what crosses the link, but nil if there is no such form: for a blob transaction it takes a
+// sidecar of version 1. Nothing is decoded, hashed or copied but what is left: a peer may ask for many transactions at a time.
+func withoutBlobs(raw rlp.RawValue) rlp.RawValue {
+	if !isBlobTx(raw) {
+		return raw
 	}
-	tx, err := t.Decode()
-	if err != nil || tx.BlobTxSidecar() == nil || tx.BlobTxSidecar().Version != types.BlobSidecarVersion1 {
-		return Transaction{}, false
+	typed, _, _ := rlp.SplitString(raw)
+	outer, err := wholeList(typed[1:])
+	if err != nil {
+		return nil
 	}
-	short, err := withBlobs(tx, nil)
-	return short, err == nil
+	_, rest, err := rlp.SplitList(outer) // the fields
+	if err != nil {
+		return nil
+	}
+	version, blobs, err := rlp.SplitUint64(rest)
+	if err != nil || version != uint64(types.BlobSidecarVersion1) {
+		return nil
+	}
+	_, rest, err = rlp.SplitList(blobs)
+	if err != nil {
+		return nil
+	}
+	w := rlp.NewEncoderBuffer(nil)
+	w.WriteBytes(slices.Concat(typed[:1], inList(slices.Concat(outer[:len(outer)-len(blobs)], rlp.EmptyList, rest))))
+	return w.ToBytes()
+}
+
+// isBlobTx reports whether something that crosses the link is a blob transaction, of which it looks at the first bytes only.
+func isBlobTx(raw rlp.RawValue) bool {
+	kind, content, _, err := rlp.Split(raw)
+	return err == nil && kind == rlp.String && len(content) > 0 && content[0] == types.BlobTxType
 }
 
 // withBlobs is a blob transaction with other blobs in its sidecar.

@@ -154,6 +154,13 @@ func TestABlobTransactionComesTogetherFromItsCells(t *testing.T) {
 	if again := short.WithoutBlobs(); !bytes.Equal(again.Raw, short.Raw) {
 		t.Error("without blobs twice is something else")
 	}
+	decoded, err := full.Decode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want, err := withBlobs(decoded, nil); err != nil || !bytes.Equal(short.Raw, want.Raw) {
+		t.Errorf("without blobs it is not what the library makes of it: %v", err)
+	}
 	var high CellMask // the other half of the cells
 	for i := 8; i < 16; i++ {
 		high[i] = 0xff
@@ -217,6 +224,7 @@ func TestCellsAreAnsweredByTheRules(t *testing.T) {
 		{"those with blobs", CellsQuery{list(9, 1, 3, 4, 2), CellMask{1: 2}}, list(3, 2)},
 		{"up to 1024 cells", CellsQuery{list(2, 2, 2, 2, 3, 2), AllCells()}, list(2, 2, 2, 2)},
 		{"not beyond 1024 cells", CellsQuery{list(2, 2, 2, 3, 2), AllCells()}, list(2, 2, 2, 3)},
+		{"not beyond 32 that have no blobs", CellsQuery{slices.Concat(slices.Repeat(list(4), 32), list(3)), CellMask{1: 2}}, nil},
 		{"of up to 32 blobs", CellsQuery{slices.Repeat(list(2), 17), CellMask{1: 2}}, slices.Repeat(list(2), 16)},
 	} {
 		a := answerCells(c, tt.query)
@@ -240,5 +248,18 @@ func TestCellsAreAnsweredByTheRules(t *testing.T) {
 	c.pooled[common.Hash{5}] = v0.Raw
 	if got := answerPooled72(c, list(5, 1)); len(got) != 1 || !bytes.Equal(got[0], plain.Raw) {
 		t.Errorf("%d transactions, want the one without blobs: one of version 0 cannot go without them", len(got))
+	}
+}
+
+func TestABlobTransactionIsNotDecodedForWhoeverAsksForIt(t *testing.T) {
+	v0 := blobTx(t, poolKey(t, 1), 0, 10, types.BlobSidecarVersion0, 1)
+	c := &fakeChain{pooled: map[common.Hash]rlp.RawValue{v0.Hash: v0.Raw}}
+	hashes := slices.Repeat([]common.Hash{v0.Hash}, MaxPooled)
+	if got := testing.AllocsPerRun(1, func() {
+		if n := len(answerPooled72(c, hashes)); n != 0 {
+			t.Errorf("%d transactions with blobs", n)
+		}
+	}); got > 0 {
+		t.Errorf("%v allocations for %d hashes", got, len(hashes))
 	}
 }

@@ -14,7 +14,8 @@
 //
 //	dial URL | tx NONCE BYTES | blob NONCE | sync HASH | quit
 //
-// tx puts a transaction with so many bytes of data into the pool, blob one with a blob; sync downloads the chain up to a block from the peers.
+// With -v4 or -v5 it looks for nodes of its chain as well. tx puts a transaction with so many bytes of data into the pool, blob
+// one with a blob; sync downloads the chain up to a block from the peers.
 package main
 
 import (
@@ -71,7 +72,16 @@ func main() {
 		empty    = flag.Bool("empty", false, "start with the genesis block only")
 		required = flag.Bool("require", false, "drop peers that have another block 1, or do not answer when asked for it")
 		verbose  = flag.Bool("v", false, "log to standard error")
+		net      = p2p.Config{ListenAddr: "127.0.0.1:0", MaxPeers: 25}
 	)
+	flag.BoolVar(&net.DiscoveryV4, "v4", false, "run node discovery v4")
+	flag.BoolVar(&net.DiscoveryV5, "v5", false, "run node discovery v5")
+	flag.BoolVar(&net.NoDial, "nodial", false, "dial nobody")
+	flag.Func("boot", "node that discovery starts from", func(url string) error {
+		n, err := enode.Parse(enode.ValidSchemes, url)
+		net.BootstrapNodes, net.BootstrapNodesV5 = append(net.BootstrapNodes, n), append(net.BootstrapNodesV5, n)
+		return err
+	})
 	flag.Parse()
 	level := log.LevelCrit
 	if *verbose {
@@ -81,24 +91,24 @@ func main() {
 
 	p := &program{genesis: newGenesis()}
 	chain := makeChain(p.genesis, *blocks)
-	p.start(chain, *required)
-	if !*empty {
+	p.open(net, chain, *required)
+	if !*empty { // before it starts: a peer that comes at once would be told of the genesis block
 		n, err := p.eth.BlockChain().InsertChain(chain)
 		fail(fmt.Sprintf("block %d", n), err)
 	}
+	p.start()
 	p.report()
 	p.commands()
 	fail("stop", p.stack.Close())
 }
 
-// start makes the node and starts it. It counts as synced, or it would ignore transactions.
-func (p *program) start(chain []*types.Block, required bool) {
-	key, err := crypto.GenerateKey()
+// open makes the node.
+func (p *program) open(net p2p.Config, chain []*types.Block, required bool) {
+	var err error
+	net.PrivateKey, err = crypto.GenerateKey()
 	fail("key", err)
-	p.stack, err = node.New(&node.Config{
-		Name: "geth", Version: "1.17.10",
-		P2P: p2p.Config{PrivateKey: key, ListenAddr: "127.0.0.1:0", NoDiscovery: true, MaxPeers: 25},
-	})
+	net.NoDiscovery = !net.DiscoveryV4 && !net.DiscoveryV5
+	p.stack, err = node.New(&node.Config{Name: "geth", Version: "1.17.10", P2P: net})
 	fail("node", err)
 	config := ethconfig.Defaults
 	config.Genesis, config.NetworkId = p.genesis, p.genesis.Config.ChainID.Uint64()
@@ -109,6 +119,10 @@ func (p *program) start(chain []*types.Block, required bool) {
 	}
 	p.eth, err = eth.New(p.stack, &config)
 	fail("eth", err)
+}
+
+// start starts the node. It counts as synced, or it would ignore transactions.
+func (p *program) start() {
 	fail("start", p.stack.Start())
 	p.eth.SetSynced()
 }

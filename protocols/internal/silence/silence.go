@@ -60,22 +60,29 @@ func Silent(peer *p2p.Peer, name string) bool {
 	return slices.Contains(silent.links[peer], name)
 }
 
-// period is how often Attend looks whether others still run.
+// period is how often Watch looks whether others still run.
 const period = 2 * time.Second
 
-// newTicks returns what tells Attend to look, and what stops that. Tests have ticks of their own.
+// newTicks returns what tells Watch to look, and what stops that. Tests have ticks of their own.
 var newTicks = func() (ticks <-chan time.Time, stop func()) {
 	ticker := time.NewTicker(period)
 	return ticker.C, ticker.Stop
 }
 
 // Attend is what the Run of a protocol does that has fallen silent, given with those that have together with it: it reads and
-// forgets what the peer sends until the link ends, and returns the error of that. When no other protocol runs any more, since
-// the last one was stopped for not keeping up, it disconnects the peer: nobody would use the link.
+// forgets what the peer sends until the link ends, and returns the error of that. When no other protocol runs any more, it
+// ends the link, as [Watch] does.
 func Attend(peer *p2p.Peer, rw p2p.MsgReader, names ...string) error {
-	done, attended := make(chan struct{}), make(chan struct{})
+	defer Watch(peer, names...)()
+	return Discard(rw)
+}
+
+// Watch disconnects the peer when no other protocol runs any more than those that have fallen silent, since the last one was
+// stopped for not keeping up: nobody would use the link. The returned function ends that and waits for its end.
+func Watch(peer *p2p.Peer, names ...string) (stop func()) {
+	done, ended := make(chan struct{}), make(chan struct{})
 	go func() {
-		defer close(attended)
+		defer close(ended)
 		ticks, stop := newTicks()
 		defer stop()
 		for {
@@ -90,10 +97,10 @@ func Attend(peer *p2p.Peer, rw p2p.MsgReader, names ...string) error {
 			}
 		}
 	}()
-	err := Discard(rw)
-	close(done)
-	<-attended
-	return err
+	return func() {
+		close(done)
+		<-ended
+	}
 }
 
 // Discard reads and forgets what the peer sends until the link ends, and returns the error of that.

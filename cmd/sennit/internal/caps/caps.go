@@ -2,7 +2,6 @@
 package caps
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -170,7 +169,7 @@ func Match(ours, theirs []p2p.Cap) Compare {
 			m.Shared = append(m.Shared, c)
 		}
 	}
-	slices.SortFunc(m.Shared, order)
+	slices.SortFunc(m.Shared, p2p.Cap.Cmp)
 	m.Shared = slices.Compact(m.Shared)
 	for i, c := range m.Shared {
 		if last := i+1 == len(m.Shared); last || m.Shared[i+1].Name != c.Name {
@@ -178,8 +177,4 @@ func Match(ours, theirs []p2p.Cap) Compare {
 		}
 	}
 	return m
-}
-
-func order(a, b p2p.Cap) int {
-	return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Version, b.Version))
 }

@@ -5,8 +5,6 @@ package ends
 import (
 	"context"
 	"fmt"
-	"net"
-	"net/netip"
 	"slices"
 	"sync"
 
@@ -25,27 +23,27 @@ type Ends struct {
 	mu          sync.Mutex // guards what follows
 	n           int
 	first, last error
-	closed      int            // links that there had been
-	cause       error          // of the last of them
-	by          map[string]int // number of the last end, by node or by address: as many as the command dials
+	closed      int              // links that there had been
+	cause       error            // of the last of them
+	by          map[enode.ID]int // number of the last end of a node: as many as the command dials
 }
 
 // New returns a recorder that is done after so many ends, 1 or more.
 func New(enough int) *Ends {
-	return &Ends{enough: enough, done: make(chan struct{}), by: make(map[string]int)}
+	return &Ends{enough: enough, done: make(chan struct{}), by: make(map[enode.ID]int)}
 }
 
 // Record keeps the cause of an end.
 func (e *Ends) Record(event trace.Event) {
 	switch event := event.(type) {
 	case *trace.LinkRefused:
-		e.end(event.Link.Peer, event.Remote, fmt.Errorf("%s: %w", event.Stage, event.Err), false)
+		e.end(event.Link.Peer, fmt.Errorf("%s: %w", event.Stage, event.Err), false)
 	case *trace.LinkClosed:
-		e.end(event.Link.Peer, nil, fmt.Errorf("the link ended, by the %v side: %w", event.Side, event.Cause), true)
+		e.end(event.Link.Peer, fmt.Errorf("the link ended, by the %v side: %w", event.Side, event.Cause), true)
 	}
 }
 
-func (e *Ends) end(peer enode.ID, remote net.Addr, err error, closed bool) {
+func (e *Ends) end(peer enode.ID, err error, closed bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.n++; e.n == 1 {
@@ -56,11 +54,7 @@ func (e *Ends) end(peer enode.ID, remote net.Addr, err error, closed bool) {
 		e.closed++
 		e.cause = err
 	}
-	if peer != (enode.ID{}) {
-		e.by[peer.String()] = e.n
-	} else if remote != nil { // that it is the node there has not been shown
-		e.by[remote.String()] = e.n
-	}
+	e.by[peer] = e.n
 	if e.n == e.enough {
 		close(e.done)
 	}
@@ -90,17 +84,11 @@ func (e *Ends) Closed() (int, error) {
 	return e.closed, e.cause
 }
 
-// Each reports whether each of the nodes, whose endpoints are addresses, had an end after the first n.
+// Each reports whether each of the nodes had an end after the first n.
 func (e *Ends) Each(nodes []*enode.Node, n int) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return !slices.ContainsFunc(nodes, func(node *enode.Node) bool {
-		last := e.by[node.ID().String()]
-		if at, ok := node.TCPEndpoint(); ok {
-			last = max(last, e.by[netip.AddrPortFrom(at.Addr().Unmap(), at.Port()).String()])
-		}
-		return last <= n
-	})
+	return !slices.ContainsFunc(nodes, func(node *enode.Node) bool { return e.by[node.ID()] <= n })
 }
 
 // Tell hands the cause of the first end on when there were enough; the function it returns ends that, and waits for it.

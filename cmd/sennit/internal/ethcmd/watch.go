@@ -118,7 +118,7 @@ func bootnodes(network string) ([]*enode.Node, error) {
 	nodes := make([]*enode.Node, len(urls))
 	for i, url := range urls {
 		var err error
-		if nodes[i], err = enode.Parse(enode.ValidSchemes, url); err != nil {
+		if nodes[i], err = p2p.ParseNode(url); err != nil {
 			return nil, fmt.Errorf("bootnode of %s: %w", network, err)
 		}
 	}

@@ -1,7 +1,6 @@
 package node
 
 import (
-	"cmp"
 	"slices"
 	"sync/atomic"
 
@@ -94,8 +93,6 @@ func protocols(sinks, mirrors []caps.Cap) ([]p2p.Protocol, []*counter) {
 	for _, c := range mirrors {
 		add(c, mirror)
 	}
-	slices.SortFunc(counts, func(a, b *counter) int {
-		return cmp.Or(cmp.Compare(a.cap.Name, b.cap.Name), cmp.Compare(a.cap.Version, b.cap.Version))
-	})
+	slices.SortFunc(counts, func(a, b *counter) int { return a.cap.Cmp(b.cap) })
 	return list, counts
 }

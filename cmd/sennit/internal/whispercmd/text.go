@@ -10,8 +10,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/ethereum/go-ethereum/crypto"
-	"github.com/ethereum/go-ethereum/p2p/enode"
 
+	"github.com/sennit-net/sennit/p2p"
 	"github.com/sennit-net/sennit/protocols/shh"
 )
 
@@ -19,7 +19,7 @@ import (
 // without "0x", or the enode URL of a node with that key.
 func ParsePublicKey(text string) (*ecdsa.PublicKey, error) {
 	if strings.HasPrefix(text, "enode:") || strings.HasPrefix(text, "enr:") {
-		node, err := enode.Parse(enode.ValidSchemes, text)
+		node, err := p2p.ParseNode(text)
 		if err != nil {
 			return nil, err
 		}
