@@ -25,6 +25,9 @@ when the nodes have taken it, each its share if there are more than two; they
 must be nodes that sync. A running node carries the chunks to its neighbours in
 its own time.
 
+Nodes are asked for Swarm 0.3 first. One of Swarm 0.5 at a public address can
+be linked to only half a minute after that, which --timeout does not count.
+
 Exit status: 0 if the file is there, 1 if not, 2 if the command line is wrong or
 the file cannot be read.`
 

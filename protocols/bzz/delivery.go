@@ -23,6 +23,9 @@ func (s *session) handleDelivery(code uint64, payload []byte) error {
 	if err != nil {
 		return err
 	}
+	if code == wire.CodeDeliveryRetrieval && s.receiptFor(m.Addr) {
+		return nil
+	}
 	return s.receive(m.Addr, m.Data)
 }
 

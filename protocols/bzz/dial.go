@@ -1,10 +1,13 @@
 package bzz
 
 import (
+	"net/netip"
+	"net/url"
 	"slices"
 	"time"
 
 	"github.com/ethereum/go-ethereum/p2p/enode"
+	"github.com/ethereum/go-ethereum/p2p/netutil"
 
 	"github.com/sennit-net/sennit/p2p"
 	"github.com/sennit-net/sennit/protocols/bzz/wire"
@@ -69,6 +72,36 @@ func dialable(a wire.PeerAddr) (*enode.Node, bool) {
 		return nil, false
 	}
 	return node, true
+}
+
+var carrierNAT = netip.MustParsePrefix("100.64.0.0/10") // RFC 6598
+
+// isLocal tells whether only hosts of its own network, or only the host itself, can reach an address.
+func isLocal(ip netip.Addr) bool {
+	return netutil.AddrIsLAN(ip) || ip.IsLinkLocalUnicast() || carrierNAT.Contains(ip)
+}
+
+// nameable tells whether a node at one address may have us dial another: loopback is for this host to name, and a local address
+// for who has one itself. So strangers cannot have us connect to what only we can reach.
+func nameable(from, to netip.Addr) bool {
+	from, to = from.Unmap(), to.Unmap()
+	switch {
+	case to.IsUnspecified(), to.IsMulticast(), netutil.AddrIsSpecialNetwork(to):
+		return false
+	case to.IsLoopback():
+		return from.IsLoopback()
+	}
+	return !isLocal(to) || isLocal(from)
+}
+
+// mayName tells whether we may dial the address of a node that the peer names. One that has no IP address is not dialed anyway.
+func (s *session) mayName(a wire.PeerAddr) bool {
+	u, err := url.Parse(string(a.Underlay))
+	if err != nil {
+		return true
+	}
+	at, err := netip.ParseAddr(u.Hostname())
+	return err != nil || nameable(netutil.AddrAddr(s.peer.RemoteAddr()), at)
 }
 
 // staticOf returns the nodes that a server dials on its own account. To ask for one as well would do nothing, but to take it

@@ -14,7 +14,7 @@ import (
 )
 
 func TestAStaticNodeThatIsDownStaysStaticWhoeverTellsOfIt(t *testing.T) {
-	addrs := []wire.PeerAddr{dialableAddr(t, near(1, 1), 1), dialableAddr(t, near(2, 1), 2)} // where nobody listens
+	addrs := []wire.PeerAddr{dialableAddr(t, near(1, 1), "127.0.0.1", 1), dialableAddr(t, near(2, 1), "127.0.0.1", 2)} // where nobody listens
 	static, _ := dialable(addrs[0])
 	key, err := crypto.GenerateKey()
 	if err != nil {

@@ -3,6 +3,7 @@ package bzz
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/sennit-net/sennit/p2p"
@@ -48,9 +49,13 @@ func (s *session) runHive(rw p2p.MsgReadWriter) error {
 // enter puts a peer into the table and tells whom it concerns: all peers if our depth has changed by that, otherwise the
 // new one, and about the new one those who may want to know it.
 func (n *Node) enter(s *session) {
-	n.mu.Lock()
 	addr := s.remote.Addr
-	s.listed = n.table.Connect(addr, s.remote.Light)
+	dialed := addr // when it has gone, if its address is one that it may name
+	if !s.mayName(addr) {
+		dialed.Underlay = nil
+	}
+	n.mu.Lock()
+	s.listed = n.table.Connect(dialed, s.remote.Light)
 	letters := []letter{{s, wire.SubPeers{Depth: uint8(n.table.Depth())}}}
 	if s.listed {
 		n.neighbour[addr.Overlay] = s
@@ -62,7 +67,6 @@ func (n *Node) enter(s *session) {
 		}
 	}
 	n.mu.Unlock()
-	n.counts.peers.Add(1)
 	poke(n.replan)
 	post(letters)
 }
@@ -176,6 +180,7 @@ func (s *session) handlePeers(payload []byte) error {
 		}
 		addrs[i] = keepAddr(addrs[i])
 	}
+	learn := slices.DeleteFunc(slices.Clone(addrs), func(a wire.PeerAddr) bool { return !s.mayName(a) })
 	tell := len(addrs)
 	for tell > 0 && !s.tellers.AllowN(time.Now(), tell) {
 		tell /= 2
@@ -185,6 +190,8 @@ func (s *session) handlePeers(payload []byte) error {
 	n.mu.Lock()
 	for _, a := range addrs {
 		s.noteLocked(a.Overlay)
+	}
+	for _, a := range learn {
 		n.table.Learn(a)
 	}
 	letters := n.tellLocked(s, addrs[:tell])

@@ -2,6 +2,7 @@ package bzz
 
 import (
 	"fmt"
+	"net/netip"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -112,14 +113,14 @@ func TestADepthThatChangesIsToldToAll(t *testing.T) {
 }
 
 // dialableAddr returns an address with an underlay that can be dialed.
-func dialableAddr(t *testing.T, overlay chunk.Address, port int) wire.PeerAddr {
+func dialableAddr(t *testing.T, overlay chunk.Address, host string, port int) wire.PeerAddr {
 	t.Helper()
 	key, err := crypto.GenerateKey()
 	if err != nil {
 		t.Fatal(err)
 	}
 	pub := crypto.FromECDSAPub(&key.PublicKey)
-	return wire.PeerAddr{Overlay: overlay, Underlay: []byte(fmt.Sprintf("enode://%x@127.0.0.1:%d", pub[1:], port))}
+	return wire.PeerAddr{Overlay: overlay, Underlay: []byte(fmt.Sprintf("enode://%x@%s:%d", pub[1:], host, port))}
 }
 
 func TestSuggestedNodesAreDialedAndGivenUp(t *testing.T) {
@@ -128,8 +129,9 @@ func TestSuggestedNodesAreDialedAndGivenUp(t *testing.T) {
 		server := n.server.(*fakeServer)
 		r := meet(t, n, near(0, 1), false)
 		r.say(wire.HiveName, wire.Peers{Addrs: []wire.PeerAddr{
-			dialableAddr(t, near(1, 1), 1001), dialableAddr(t, near(2, 1), 1002),
+			dialableAddr(t, near(1, 1), "8.0.0.1", 1001), dialableAddr(t, near(2, 1), "8.0.0.1", 1002),
 			{Overlay: near(3, 1), Underlay: []byte("http://example.org")},
+			dialableAddr(t, near(6, 1), "127.0.0.1", 1003), dialableAddr(t, near(7, 1), "[fe80::1]", 1004),
 			{Overlay: near(4, 1), Underlay: []byte("enode://" + string(make([]byte, 64)))},
 			{Overlay: near(5, 1), Underlay: []byte(server.self.URLv4())},
 		}})
@@ -153,13 +155,59 @@ func TestSuggestedNodesAreDialedAndGivenUp(t *testing.T) {
 	})
 }
 
+func TestAPeersOwnAddressIsNotDialedIfItMayNotNameIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNode(t, nil)
+		for i, host := range []string{"127.0.0.1", "8.0.0.1"} {
+			r := link(t, n, near(1, 1))
+			r.addr = dialableAddr(t, near(1, 1), host, 1001+i)
+			r.say(wire.BzzName, wire.Handshake{Version: 8, NetworkID: 3, Addr: r.addr})
+			r.expect(wire.HiveName, wire.CodeSubPeers)
+			r.pipes[wire.HiveName].Close()
+			synctest.Wait()
+		}
+		if node := <-n.server.(*fakeServer).added; node.TCP() != 1002 {
+			t.Errorf("port %d is dialed", node.TCP())
+		}
+	})
+}
+
+func TestAnAddressIsNamedByWhoCouldReachIt(t *testing.T) {
+	for _, tt := range []struct {
+		from, to string
+		want     bool
+	}{
+		{"8.0.0.1", "9.0.0.1", true},
+		{"8.0.0.1", "127.0.0.1", false},
+		{"8.0.0.1", "::ffff:127.0.0.1", false},
+		{"8.0.0.1", "::1", false},
+		{"8.0.0.1", "10.0.0.1", false},
+		{"8.0.0.1", "169.254.169.254", false},
+		{"8.0.0.1", "100.64.0.1", false},
+		{"10.0.0.2", "127.0.0.1", false},
+		{"10.0.0.2", "192.168.0.1", true},
+		{"::ffff:10.0.0.2", "10.0.0.1", true},
+		{"fe80::1%eth0", "fe80::2", true},
+		{"127.0.0.1", "127.0.0.2", true},
+		{"127.0.0.1", "10.0.0.1", true},
+		{"10.0.0.2", "8.0.0.1", true},
+		{"127.0.0.1", "224.0.0.1", false},
+		{"127.0.0.1", "0.0.0.0", false},
+		{"127.0.0.1", "255.255.255.255", false},
+	} {
+		if got := nameable(netip.MustParseAddr(tt.from), netip.MustParseAddr(tt.to)); got != tt.want {
+			t.Errorf("%s names %s: %v", tt.from, tt.to, got)
+		}
+	}
+}
+
 func TestAnAddressOfHivesDoesNotEndALinkOfOtherProtocols(t *testing.T) {
 	for _, first := range []bool{true, false} {
 		t.Run(fmt.Sprintf("linked before it is suggested: %v", first), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				n := newNode(t, nil)
 				server := n.server.(*fakeServer)
-				addr := dialableAddr(t, near(1, 1), 1001)
+				addr := dialableAddr(t, near(1, 1), "8.0.0.1", 1001)
 				node, _ := dialable(addr)
 				other := p2p.NewPeer(node.ID(), "eth alone", nil)
 				if first {

@@ -274,3 +274,25 @@ func TestAPeerOfBothDialectsSpeaksTheLaterOne(t *testing.T) {
 	r.say(wire.StreamName, wire.RetrieveRequest{Addr: someChunk(1).Address()})
 	r.end("while the later dialect is spoken")
 }
+
+func TestAnOfferOfNothingIsNotAnsweredAndAnAnswerToOneEndsNoLink(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNode(t, nil)
+		r := meetLater(t, n, near(0, 1))
+		r.say(wire.PullName, wire.PullOffer{ID: 99, Last: 5}) // of a range that is not waited for any more
+		r.say(wire.PullName, wire.GetRange{ID: 7, Stream: wire.SyncBin(0), From: 1, To: 5, Batch: 64})
+		if o := pull(r, wire.CodePullOffer, wire.ParsePullOffer); o.ID != 7 || len(o.Hashes) > 0 {
+			t.Errorf("%+v", o)
+		}
+		for _, m := range r.rest() {
+			if m.code == wire.CodePullWanted && m.proto == wire.PullName {
+				t.Errorf("an offer of nothing is answered: %x", m.payload)
+			}
+		}
+		synctest.Wait()
+		r.say(wire.PullName, wire.PullWanted{ID: 7})
+		r.alive(n)
+		r.say(wire.PullName, wire.PullWanted{ID: 7})
+		r.end("answer to an offer that was not made")
+	})
+}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sennit-net/sennit/p2p"
+	"github.com/sennit-net/sennit/protocols/bzz/chunk"
 	"github.com/sennit-net/sennit/protocols/bzz/store"
 	"github.com/sennit-net/sennit/protocols/bzz/wire"
 )
@@ -92,6 +93,10 @@ func (s *session) handleStreamInfoRes(payload []byte) error {
 	if err != nil {
 		return err
 	}
+	if len(m.Streams) == 2 && m.Streams[0].Stream == m.Streams[1].Stream {
+		s.receiptFor(chunk.Address{})
+		return nil
+	}
 	var begin []*taken
 	s.mu.Lock()
 	for _, info := range m.Streams {
@@ -166,7 +171,7 @@ func (s *session) askStale(now time.Time) error {
 }
 
 // handlePullOffer asks for the chunks of an offer that we do not have; of an offer that was not asked for, or not any more,
-// for none.
+// for none. An offer of nothing has no answer: who has made it has forgotten it.
 func (s *session) handlePullOffer(payload []byte) error {
 	m, err := wire.ParsePullOffer(payload)
 	if err != nil {
@@ -176,6 +181,9 @@ func (s *session) handlePullOffer(payload []byte) error {
 	t := s.pulled[m.ID]
 	if t == nil {
 		s.mu.Unlock()
+		if len(m.Hashes) == 0 {
+			return nil
+		}
 		return s.stream.push(wire.PriorityMid, wire.PullWanted{ID: m.ID})
 	}
 	delete(s.pulled, m.ID) // it is answered once
@@ -294,6 +302,9 @@ func (s *session) offerRange(ctx context.Context, v *served, m wire.GetRange) er
 	s.mu.Lock()
 	superseded := s.ranges[m.ID] != v
 	v.offered = len(entries)
+	if len(entries) == 0 && !superseded {
+		s.empty++
+	}
 	s.mu.Unlock()
 	if superseded {
 		return nil
@@ -317,10 +328,11 @@ func (s *session) offerRange(ctx context.Context, v *served, m wire.GetRange) er
 			return err
 		}
 	}
+	s.answered(v.bin, offer.Last, entries[len(entries)-1].Address)
 	return nil
 }
 
-// handlePullWanted hands an answer to the offer it is for.
+// handlePullWanted hands an answer to the offer it is for. Offers of nothing are answered by some; nobody waits for that.
 func (s *session) handlePullWanted(payload []byte) error {
 	m, err := wire.ParsePullWanted(payload)
 	if err != nil {
@@ -330,6 +342,9 @@ func (s *session) handlePullWanted(payload []byte) error {
 	defer s.mu.Unlock()
 	v := s.ranges[m.ID]
 	switch {
+	case (v == nil || v.offered == 0) && len(m.Want) == 0 && s.empty > 0:
+		s.empty-- // there is nothing to send
+		return nil
 	case v == nil || v.offered == 0:
 		return fmt.Errorf("%w: %d", errNoOffer, m.ID)
 	case len(m.Want) > 0 && !m.Want.Fit(v.offered):

@@ -54,8 +54,12 @@ func (n *Node) Get(ctx context.Context, addr chunk.Address) (chunk.Chunk, error)
 	n.mu.Lock()
 	f := n.searchLocked(addr)
 	if f == nil {
+		err := ErrBusy
+		if n.stopped {
+			err = ErrStopped
+		}
 		n.mu.Unlock()
-		return chunk.Chunk{}, ErrBusy
+		return chunk.Chunk{}, err
 	}
 	f.callers++
 	f.hops = 0

@@ -125,6 +125,18 @@ func TestWhatNobodySendsIsNotFound(t *testing.T) {
 	})
 }
 
+func TestANodeThatWasStoppedGetsOnlyWhatItHas(t *testing.T) {
+	n := newNode(t, nil)
+	put(t, n, someChunk(1))
+	n.Stop()
+	if _, err := n.Get(t.Context(), someChunk(1).Address()); err != nil {
+		t.Error(err)
+	}
+	if _, err := n.Get(t.Context(), someChunk(2).Address()); !errors.Is(err, ErrStopped) {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestManyWhoWantAChunkAreOneSearch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, c := newNode(t, nil), someChunk(1)

@@ -156,6 +156,7 @@ func (s *session) offer(ctx context.Context, v *served, from, to uint64) error {
 				return err
 			}
 		}
+		s.answered(v.bin, m.To, entries[len(entries)-1].Address)
 		from, to = a.from, a.to
 	}
 }

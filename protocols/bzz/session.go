@@ -61,9 +61,14 @@ type session struct {
 	served map[wire.Stream]*served    // streams the peer takes from us
 	taken  map[wire.Stream]*taken     // streams we take from the peer
 	ranges map[uint64]*served         // ranges the peer has asked for, by id, in the later dialect
+	empty  int                        // offers of nothing that were made and not answered
 	pulled map[uint64]*taken          // ranges we have asked for
 	infos  map[int]bool               // bins the peer was asked about
 	wanted map[chunk.Address][]*taken // chunks asked for in answer to offers
+
+	reached map[int]uint64 // number of the newest chunk of each bin that the peer has answered for
+	newest  chunk.Address  // what it has answered for last
+	receipt *receipt       // the question that waits for its answer; nil for none
 }
 
 // Errors that end a link. A peer that causes one is told reason 16, as those of its time do.
@@ -118,7 +123,7 @@ func (n *Node) join(peer *p2p.Peer) *session {
 		planned: make(map[int]bool), requested: make(map[int]bool),
 		served: make(map[wire.Stream]*served),
 		taken:  make(map[wire.Stream]*taken),
-		wanted: make(map[chunk.Address][]*taken),
+		wanted: make(map[chunk.Address][]*taken), reached: make(map[int]uint64),
 		ranges: make(map[uint64]*served), pulled: make(map[uint64]*taken), infos: make(map[int]bool),
 	}
 	s.later = peer.RunningCap(wire.BzzName, []uint{wire.LaterBzzVersion})

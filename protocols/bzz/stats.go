@@ -11,10 +11,10 @@ import (
 
 // counters count since the node was made.
 type counters struct {
-	peers, addresses, untold, dropped, dialed, undialable atomic.Uint64
-	asked, requests, unforwarded, served                  atomic.Uint64
-	received, unsolicited, invalid                        atomic.Uint64
-	offered, wanted, synced, refused                      atomic.Uint64
+	addresses, untold, dropped, dialed, undialable atomic.Uint64
+	asked, requests, unforwarded, served           atomic.Uint64
+	received, unsolicited, invalid                 atomic.Uint64
+	offered, wanted, synced, refused               atomic.Uint64
 }
 
 // Stats is the state of a node, and what it has done since it was made.
@@ -83,15 +83,20 @@ type PeerInfo struct {
 	Offered  int           `json:"offered"` // streams offered to the peer
 	Taken    int           `json:"taken"`   // streams taken from the peer
 	Queued   int           `json:"queued"`  // bytes that wait to be sent
+
+	// Synced has the bins that the peer needs from us. For each it is the number of the newest chunk that the peer was offered
+	// on this link and has answered for, 0 if there was none.
+	Synced map[int]uint64 `json:"synced"`
 }
 
 // peerInfo describes a peer that has shaken hands.
 func (n *Node) peerInfo(id enode.ID) (PeerInfo, bool) {
 	n.mu.Lock()
 	var found *session
+	var planned map[int]bool // is replaced, never changed
 	for p, s := range n.sessions {
 		if p.ID() == id && s.isReady() {
-			found = s
+			found, planned = s, s.planned
 		}
 	}
 	n.mu.Unlock()
@@ -101,9 +106,14 @@ func (n *Node) peerInfo(id enode.ID) (PeerInfo, bool) {
 	found.mu.Lock()
 	defer found.mu.Unlock()
 	a := found.remote.Addr
+	synced := make(map[int]uint64, len(planned))
+	for bin := range planned {
+		synced[bin] = found.reached[bin]
+	}
 	return PeerInfo{
 		Overlay: a.Overlay, Underlay: string(a.Underlay), Light: found.remote.Light, Bits: n.cfg.Overlay.PO(a.Overlay),
 		Offered: len(found.served) + len(found.ranges), Taken: len(found.taken), Queued: found.waiting(), Later: found.later,
+		Synced: synced,
 	}, true
 }
 

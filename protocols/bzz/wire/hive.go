@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"fmt"
 	"math"
 
 	"github.com/ethereum/go-ethereum/rlp"
@@ -25,28 +24,11 @@ func (m Peers) encode(w rlp.EncoderBuffer) {
 	w.ListEnd(list)
 }
 
-// ParsePeers parses a [Peers] of up to [MaxPeers] addresses. It counts them before it takes memory for them.
+// ParsePeers parses a [Peers] of up to [MaxPeers] addresses.
 func ParsePeers(payload []byte) (m Peers, err error) {
 	r := openList("Peers", payload)
-	addrs := items{what: r.what, rest: r.list("addresses")}
-	n, err := rlp.CountValues(addrs.rest)
-	switch {
-	case err != nil:
-		r.fail("addresses", err)
-	case n > MaxPeers:
-		r.fail("addresses", fmt.Errorf("%d, at most %d are allowed", n, MaxPeers))
-	}
-	if err := r.end(); err != nil || n == 0 {
-		return Peers{}, err
-	}
-	m.Addrs = make([]PeerAddr, 0, n)
-	for addrs.more() {
-		m.Addrs = append(m.Addrs, addrs.peerAddr("address"))
-	}
-	if addrs.err != nil {
-		return Peers{}, addrs.err
-	}
-	return m, nil
+	r.each("addresses", MaxPeers, func(r *items) { m.Addrs = append(m.Addrs, r.peerAddr("address")) })
+	return m, r.end()
 }
 
 // SubPeers asks for addresses and tells up to which depth the sender has enough of them: [depth].

@@ -152,28 +152,11 @@ func (m LaterPeers) encode(w rlp.EncoderBuffer) {
 	w.ListEnd(list)
 }
 
-// ParseLaterPeers parses a [LaterPeers] of up to [MaxPeers] addresses. It counts them before it takes memory for them.
+// ParseLaterPeers parses a [LaterPeers] of up to [MaxPeers] addresses.
 func ParseLaterPeers(payload []byte) (m LaterPeers, err error) {
 	r := openList("Peers", payload)
-	addrs := items{what: r.what, rest: r.list("addresses")}
-	n, err := rlp.CountValues(addrs.rest)
-	switch {
-	case err != nil:
-		r.fail("addresses", err)
-	case n > 3*MaxPeers:
-		r.fail("addresses", fmt.Errorf("%d, at most %d are allowed", n/3, MaxPeers))
-	}
-	if err := r.end(); err != nil || n == 0 {
-		return LaterPeers{}, err
-	}
-	m.Addrs = make([]PeerAddr, 0, n/3)
-	for addrs.more() {
-		m.Addrs = append(m.Addrs, addrs.flatAddr())
-	}
-	if addrs.err != nil {
-		return LaterPeers{}, addrs.err
-	}
-	return m, nil
+	r.each("addresses", MaxPeers, func(r *items) { m.Addrs = append(m.Addrs, r.flatAddr()) })
+	return m, r.end()
 }
 
 // LaterRetrieveRequest asks for a chunk: [id, address].

@@ -43,20 +43,6 @@ func (r *items) streamID() (s Stream) {
 	return s
 }
 
-// each has f read the items of a list of up to limit items.
-func (r *items) each(field string, limit int, f func(*items)) {
-	n := 0
-	r.within(field, func(r *items) {
-		for r.more() {
-			if n++; n > limit {
-				r.fail(field, fmt.Errorf("more than %d", limit))
-				return
-			}
-			f(r)
-		}
-	})
-}
-
 // ParseStreamInfoReq parses a [StreamInfoReq] of up to [MaxStreamInfo] streams.
 func ParseStreamInfoReq(payload []byte) (m StreamInfoReq, err error) {
 	r := openList("StreamInfoReq", payload)

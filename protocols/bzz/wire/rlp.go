@@ -118,6 +118,20 @@ func (r *items) within(field string, f func(*items)) {
 	}
 }
 
+// each has f read an inner list again and again, up to limit times, until nothing of it is left.
+func (r *items) each(field string, limit int, f func(*items)) {
+	n := 0
+	r.within(field, func(r *items) {
+		for r.more() {
+			if n++; n > limit {
+				r.fail(field, fmt.Errorf("more than %d", limit))
+				return
+			}
+			f(r)
+		}
+	})
+}
+
 // end refuses items that are left over, and returns what was wrong first.
 func (r *items) end() error {
 	if r.err == nil && len(r.rest) > 0 {

@@ -169,7 +169,7 @@ func TestWhatIsMalformedIsRefusedWithItsName(t *testing.T) {
 		{BzzName, 0, "f9022e0803f90228a0" + hexA + "b90204" + long(516) + "80", "underlay: 516 bytes"},
 		{HiveName, 0, "c0", "addresses"},
 		{HiveName, 0, "c3c2c1c0", "Peers: overlay"},
-		{HiveName, 0, "f91005f91002" + long(MaxPeers+2), "4098, at most 4096"},
+		{HiveName, 0, hex.EncodeToString(AppendLater(nil, Peers{make([]PeerAddr, MaxPeers+1)})), "addresses: more than 4096"},
 		{HiveName, 1, "c3820100", "depth: 256"},
 		{StreamName, 1, "d6c78453594e4330010180" + "81aac980c7c3808080808080", "hashes: 1 bytes follow"},
 		{StreamName, 1, "cbc78453594e433001018080", "proof"},

@@ -4,17 +4,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ethereum/go-ethereum/log"
 	"github.com/ethereum/go-ethereum/p2p/enode"
+	"github.com/ethereum/go-ethereum/p2p/netutil"
 
 	"github.com/sennit-net/sennit/cmd/sennit/internal/config"
 	"github.com/sennit-net/sennit/cmd/sennit/internal/ends"
 	"github.com/sennit-net/sennit/p2p"
 	"github.com/sennit-net/sennit/protocols/bzz"
 	"github.com/sennit-net/sennit/protocols/bzz/chunk"
+	"github.com/sennit-net/sennit/trace"
 )
 
 // Purpose is what a [Place] is wanted for.
@@ -33,12 +37,16 @@ const (
 
 // Tests shorten these.
 var (
-	// quiet is how long there is no chunk on its way, after all have been offered and all offers answered, when they
-	// have been taken.
+	// quiet is how long nothing has happened, after the nodes have answered for all chunks, when it is believed that no other
+	// of them links any more.
 	quiet = 2 * time.Second
 
 	// stall is how long nothing may happen before it is given up; a lost link has been dialed again by then.
 	stall = 40 * time.Second
+
+	// throttle is how long a node at a public address refuses connections from where there was one: 30 s, in go-ethereum
+	// since 1.9.
+	throttle = 31 * time.Second
 )
 
 // linked is a node of this process that other nodes are linked to, and keeps chunks in the local store.
@@ -49,7 +57,7 @@ type linked struct {
 	shelf  *shelf // what is offered; nil if nothing is
 	nodes  []*enode.Node
 	say    Say
-	ends   *ends.Ends
+	ends   *reasons
 
 	ctx     context.Context         // ends when the links are given up, and with Close
 	give    context.CancelCauseFunc // ends it
@@ -61,35 +69,84 @@ type linked struct {
 var dialects = map[Purpose][]bzz.Dialects{ToGet: {bzz.Early | bzz.Later}, ToPut: {bzz.Early, bzz.Later}}
 
 // Dial opens the local store and links to nodes with the configuration's key, and returns when Swarm runs on a link to one
-// of them. That may take timeout, not counting how long the store takes to open; 0 is no limit. capacity and say are as for
-// [OpenLocal]; say is also told when the links are lost, and when one is back. The error says why on none Swarm runs.
+// of them. That may take timeout, not counting how long the store takes to open, nor the half minute until a node at a public
+// address can be asked for another dialect; 0 is no limit. capacity and say are as for [OpenLocal]; say is also told when the links are lost, and when one is back. The error says why on none Swarm runs.
 func Dial(ctx context.Context, c *config.Config, capacity int64, purpose Purpose, nodes []*enode.Node, timeout time.Duration, say Say) (Place, error) {
 	l, err := openLocal(c, capacity, say)
 	if err != nil {
 		return nil, err
 	}
+	d := &linked{local: l, nodes: nodes, say: say}
+	if err := d.dial(ctx, c, purpose, timeout); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	d.ctx, d.give = context.WithCancelCause(context.Background())
+	d.watched.Go(d.watch)
+	return d, nil
+}
+
+// dial links to one of the nodes in the first of the dialects that one of them speaks.
+func (d *linked) dial(ctx context.Context, c *config.Config, purpose Purpose, timeout time.Duration) error {
+	var failed error
+	for i, speak := range dialects[purpose] {
+		if i > 0 {
+			if err := d.pause(ctx); err != nil {
+				return errors.Join(failed, err)
+			}
+		}
+		err := d.start(ctx, c, purpose, speak, timeout)
+		if err == nil {
+			return nil
+		}
+		if failed != nil {
+			err = fmt.Errorf("%w; and before, in an earlier dialect: %w", err, failed)
+		}
+		if failed = err; !d.ends.useless.Load() {
+			break // another dialect would not help
+		}
+	}
+	return failed
+}
+
+// pause waits until nodes let who has just been there in again.
+func (d *linked) pause(ctx context.Context) error {
+	if !slices.ContainsFunc(d.nodes, isPublic) {
+		return nil
+	}
+	d.say.tell("%s may speak the dialect of Swarm 0.5; that is tried in %v, as nodes refuse who comes again sooner", d, throttle)
+	select {
+	case <-time.After(throttle):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// isPublic tells whether a node may see us at a public address, since it may have one itself. Only there it counts who comes.
+func isPublic(n *enode.Node) bool {
+	return !netutil.AddrIsLAN(n.IPAddr()) // nor is a name, which may stand for any
+}
+
+// reasons is what is known of why links, or dials, ended.
+type reasons struct {
+	*ends.Ends
+	useless atomic.Bool // a node spoke no protocol that it was offered
+}
+
+// Record keeps the cause of an end.
+func (r *reasons) Record(event trace.Event) {
+	if e, ok := event.(*trace.LinkRefused); ok && errors.Is(e.Err, p2p.DiscUselessPeer) {
+		r.useless.Store(true)
+	}
+	r.Ends.Record(event)
+}
+
+func (d *linked) start(ctx context.Context, c *config.Config, purpose Purpose, speak bzz.Dialects, timeout time.Duration) error {
 	if timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, timeout, fmt.Errorf("no answer in %v", timeout))
 		defer cancel()
 	}
-	d := &linked{local: l, nodes: nodes, say: say}
-	var failed error
-	for _, speak := range dialects[purpose] {
-		err := d.start(ctx, c, purpose, speak, nodes)
-		if err == nil {
-			d.ctx, d.give = context.WithCancelCause(context.Background())
-			d.watched.Go(d.watch)
-			return d, nil
-		}
-		if failed = err; ctx.Err() != nil {
-			break
-		}
-	}
-	return nil, errors.Join(failed, l.Close())
-}
-
-func (d *linked) start(ctx context.Context, c *config.Config, purpose Purpose, speak bzz.Dialects, nodes []*enode.Node) error {
 	key, _, err := c.Key()
 	if err != nil {
 		return err
@@ -107,16 +164,16 @@ func (d *linked) start(ctx context.Context, c *config.Config, purpose Purpose, s
 	if d.node, err = bzz.New(settings); err != nil {
 		return err
 	}
-	d.ends = ends.New(len(nodes))
+	d.ends = &reasons{Ends: ends.New(len(d.nodes))}
 	d.server = &p2p.Server{Config: p2p.Config{
-		PrivateKey: key, Name: c.Node.Name, MaxPeers: len(nodes), DialRatio: 1, NoDiscovery: true, Protocols: d.node.Protocols(), Recorder: d.ends,
+		PrivateKey: key, Name: c.Node.Name, MaxPeers: len(d.nodes), DialRatio: 1, NoDiscovery: true, Protocols: d.node.Protocols(), Recorder: d.ends,
 		Logger: settings.Logger,
 	}}
 	if err := d.server.Start(); err != nil {
 		return err
 	}
 	err = d.node.Start(d.server)
-	for _, n := range nodes {
+	for _, n := range d.nodes {
 		d.server.AddPeer(n)
 	}
 	if err == nil {
@@ -185,55 +242,6 @@ func (d *linked) Get(ctx context.Context, addr chunk.Address) (chunk.Chunk, erro
 			}
 		}
 	}
-}
-
-// Finish offers what was put and waits until the nodes have taken what they had not.
-func (d *linked) Finish(ctx context.Context, told func(done, total int64)) error {
-	if err := d.local.Finish(ctx, nil); err != nil || d.shelf == nil {
-		return err
-	}
-	total := d.shelf.offer()
-	ticker := time.NewTicker(tick)
-	defer ticker.Stop()
-	last, since := bzz.Stats{}, time.Now()
-	for {
-		s := d.node.Stats()
-		if s.Offered != last.Offered || s.Synced != last.Synced || s.Queued > 0 {
-			last, since = s, time.Now()
-		}
-		// One or two nodes are offered everything. Of more, each is offered its share; together that is everything.
-		each := int64(s.Peers)
-		if each != 2 {
-			each = 1
-		}
-		if told != nil {
-			told(min(int64(s.Offered)/each, total), total)
-		}
-		switch calm := time.Since(since); {
-		case s.Peers > 0 && int64(s.Offered) >= total*each && s.Awaited == 0 && calm >= quiet:
-			return nil
-		case s.Peers > 0 && calm >= stall:
-			return fmt.Errorf("%s: offered %d of %d chunks, and then nothing more happened%s; what there is stays in %s",
-				d, s.Offered, total, refusal(s), d.local)
-		}
-		select {
-		case <-ticker.C:
-		case <-d.ctx.Done():
-			return fmt.Errorf("offered %d of %d chunks, and then %w; what there is stays in %s", s.Offered, total, context.Cause(d.ctx), d.local)
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
-}
-
-func refusal(s bzz.Stats) string {
-	switch {
-	case s.Refused > 0 || s.Offered == 0:
-		return ": it does not sync"
-	case s.Awaited > 0:
-		return fmt.Sprintf(": there is no answer for %d of them", s.Awaited)
-	}
-	return ""
 }
 
 // Close takes leave and closes the store.

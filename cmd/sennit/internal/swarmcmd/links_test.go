@@ -25,7 +25,7 @@ func unlinked(t *testing.T, n int) (d *linked, said *[]string) {
 		t.Fatal(err)
 	}
 	said = new([]string)
-	d = &linked{node: node, ends: ends.New(n), say: func(text string) { *said = append(*said, text) }}
+	d = &linked{node: node, ends: &reasons{Ends: ends.New(n)}, say: func(text string) { *said = append(*said, text) }}
 	for range n {
 		key, err := crypto.GenerateKey()
 		if err != nil {
