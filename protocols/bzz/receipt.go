@@ -24,10 +24,11 @@ type receipt struct {
 	done chan struct{} // closed by the answer
 }
 
-// Receipt waits until a peer has shown that all offered chunks have reached it that it has wanted until now. That they are no
+// Receipt waits until a peer has shown that all offered chunks that it has wanted until now have reached it. That they are no
 // longer among [Stats].Queued only says that they have left the node's own queues. The peer is asked something that it
-// answers at once, and the question travels behind the chunks. Errors are [ErrNoPeer], [ErrNoReceipt] and the context's; there is one
-// question at a time for each peer, and another meanwhile is [ErrBusy].
+// answers at once, and the question travels behind the chunks; so the peer's protocol has read them as well, which
+// [p2p.Peer.Flush] does not wait for. Errors are [ErrNoPeer], [ErrNoReceipt] and the context's; there is one question at a
+// time for each peer, and another meanwhile is [ErrBusy].
 func (n *Node) Receipt(ctx context.Context, peer *p2p.Peer) error {
 	n.mu.Lock()
 	s := n.sessions[peer]

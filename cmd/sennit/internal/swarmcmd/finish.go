@@ -107,25 +107,25 @@ func (d *linked) progress(peers []*p2p.Peer) progress {
 			waiting += protocol.OutboxBytes
 		}
 	}
-	now := progressOf(links, d.shelf.Cursor)
+	now := progressOf(links, d.shelf.size)
 	now.waiting = waiting
 	return now
 }
 
-// progressOf adds up what the nodes have answered for. cursor tells how many chunks there are in a bin.
-func progressOf(links []bzz.PeerInfo, cursor func(bin int) uint64) progress {
+// progressOf adds up what the nodes have answered for. size tells how many chunks there are in a bin.
+func progressOf(links []bzz.PeerInfo, size func(bin int) uint64) progress {
 	now := progress{links: len(links), complete: true}
 	var missing [store.Bins]uint64 // what nobody has been asked to take yet
 	for bin := range missing {
-		missing[bin] = cursor(bin)
+		missing[bin] = size(bin)
 	}
 	for _, link := range links {
 		if len(link.Synced) == 0 && !link.Light {
 			now.complete = false // what this one takes has not been decided yet
 		}
 		for bin, reached := range link.Synced {
-			now.answered += int64(min(reached, cursor(bin)))
-			now.due += int64(cursor(bin))
+			now.answered += int64(min(reached, size(bin)))
+			now.due += int64(size(bin))
 			missing[bin] = 0
 		}
 	}

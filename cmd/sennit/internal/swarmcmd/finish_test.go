@@ -96,10 +96,10 @@ func TestOnlyWhatIsAnsweredOnTheLinksThatThereAreCounts(t *testing.T) {
 		maps.Copy(m, reached)
 		return bzz.PeerInfo{Synced: m}
 	}
-	cursor := func(bin int) uint64 { return uint64(min(bin, 2)) } // 31 in all
+	size := func(bin int) uint64 { return uint64(min(bin, 2)) } // 31 in all
 	full := make(map[int]uint64)
 	for bin := range store.Bins {
-		full[bin] = cursor(bin)
+		full[bin] = size(bin)
 	}
 	for _, tt := range []struct {
 		name  string
@@ -116,7 +116,7 @@ func TestOnlyWhatIsAnsweredOnTheLinksThatThereAreCounts(t *testing.T) {
 		{"one that has all, one that is new", []bzz.PeerInfo{with(full), with(nil)}, progress{links: 2, answered: 31, due: 62}},
 		{"a share", []bzz.PeerInfo{{Synced: map[int]uint64{2: 2}}}, progress{links: 1, answered: 2, due: 31}},
 	} {
-		if got := progressOf(tt.links, cursor); got != tt.want {
+		if got := progressOf(tt.links, size); got != tt.want {
 			t.Errorf("%s: %+v, want %+v", tt.name, got, tt.want)
 		}
 	}
@@ -124,7 +124,7 @@ func TestOnlyWhatIsAnsweredOnTheLinksThatThereAreCounts(t *testing.T) {
 	for _, bin := range slices.Sorted(maps.Keys(full)) {
 		shares = append(shares, bzz.PeerInfo{Synced: map[int]uint64{bin: full[bin]}})
 	}
-	if got := progressOf(shares, cursor); !got.complete || got.answered != 31 {
+	if got := progressOf(shares, size); !got.complete || got.answered != 31 {
 		t.Errorf("each its share: %+v", got)
 	}
 }

@@ -62,11 +62,15 @@ func (s *shelf) Put(context.Context, chunk.Chunk) (existed bool, err error) { re
 // Has says that everything is there, so that nothing is wanted of what other nodes offer.
 func (s *shelf) Has(context.Context, chunk.Address) (bool, error) { return true, nil }
 
-// Cursor returns how many chunks of a bin are offered.
-func (s *shelf) Cursor(bin int) uint64 {
+// Cursor returns 0: nothing on the shelf counts as there before a link, and all of it comes in. Of what was there before, nodes take
+// only the numbers that they have not had, on an earlier link or in an earlier run, when these meant other chunks.
+func (s *shelf) Cursor(int) uint64 { return 0 }
+
+// size returns how many chunks of a bin are offered.
+func (s *shelf) size(bin int) uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.offered || bin >= len(s.bins) {
+	if !s.offered {
 		return 0
 	}
 	return uint64(len(s.bins[bin]))
