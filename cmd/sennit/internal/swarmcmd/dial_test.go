@@ -76,3 +76,17 @@ func TestANodeThatIsNotThereIsNotAskedForAnotherDialect(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+func TestAKeyThatCannotBeReadIsAnError(t *testing.T) {
+	c := testConfig(t)
+	p, err := OpenLocal(c, 0, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	d := &linked{local: p.(*local)}
+	c.Node.NodeKey = t.TempDir() // where there is a directory
+	if err := d.dial(t.Context(), c, ToPut, time.Minute); err == nil {
+		t.Error("no error")
+	}
+}

@@ -70,7 +70,8 @@ var dialects = map[Purpose][]bzz.Dialects{ToGet: {bzz.Early | bzz.Later}, ToPut:
 
 // Dial opens the local store and links to nodes with the configuration's key, and returns when Swarm runs on a link to one
 // of them. That may take timeout, not counting how long the store takes to open, nor the half minute until a node at a public
-// address can be asked for another dialect; 0 is no limit. capacity and say are as for [OpenLocal]; say is also told when the links are lost, and when one is back. The error says why on none Swarm runs.
+// address can be asked for another dialect; 0 is no limit. capacity and say are as for [OpenLocal]; say is also told when the
+// links are lost, and when one is back. The error says why on none Swarm runs.
 func Dial(ctx context.Context, c *config.Config, capacity int64, purpose Purpose, nodes []*enode.Node, timeout time.Duration, say Say) (Place, error) {
 	l, err := openLocal(c, capacity, say)
 	if err != nil {
@@ -142,6 +143,7 @@ func (r *reasons) Record(event trace.Event) {
 }
 
 func (d *linked) start(ctx context.Context, c *config.Config, purpose Purpose, speak bzz.Dialects, timeout time.Duration) error {
+	d.ends = &reasons{Ends: ends.New(len(d.nodes))}
 	if timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, timeout, fmt.Errorf("no answer in %v", timeout))
@@ -164,7 +166,6 @@ func (d *linked) start(ctx context.Context, c *config.Config, purpose Purpose, s
 	if d.node, err = bzz.New(settings); err != nil {
 		return err
 	}
-	d.ends = &reasons{Ends: ends.New(len(d.nodes))}
 	d.server = &p2p.Server{Config: p2p.Config{
 		PrivateKey: key, Name: c.Node.Name, MaxPeers: len(d.nodes), DialRatio: 1, NoDiscovery: true, Protocols: d.node.Protocols(), Recorder: d.ends,
 		Logger: settings.Logger,
