@@ -232,7 +232,7 @@ func TestAMessageHasBeenSentWhenItHasArrived(t *testing.T) {
 	defer n.Close()
 	held.Lock()
 	timer := time.AfterFunc(2*objection, held.Unlock)
-	_, err = n.Send(t.Context(), shh.Outgoing{To: &newKey(t).PublicKey, TTL: time.Second, WorkTime: patience}, nil)
+	_, err = n.Send(t.Context(), shh.Outgoing{To: &newKey(t).PublicKey, WorkTime: patience}, nil)
 	if got := w.Stats().Received; err != nil || got != 1 {
 		t.Errorf("%d have arrived, %v", got, err)
 	}
