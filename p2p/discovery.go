@@ -2,8 +2,10 @@ package p2p
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
+	"slices"
 
 	"github.com/ethereum/go-ethereum/p2p/discover"
 	"github.com/ethereum/go-ethereum/p2p/enode"
@@ -92,6 +94,19 @@ func (d *discovery) start(cfg *Config, conn *net.UDPConn, local *enode.LocalNode
 	return nil
 }
 
+// unread yields nothing, and closes iterators that nobody reads.
+type unread struct {
+	enode.Iterator
+	sources []enode.Iterator
+}
+
+func (u unread) Close() {
+	u.Iterator.Close()
+	for _, source := range u.sources {
+		source.Close()
+	}
+}
+
 func (d *discovery) noteBootNodes(nodes []*enode.Node) {
 	for _, n := range nodes {
 		if ip := n.IPAddr(); ip.IsValid() {
@@ -113,18 +128,21 @@ func (d *discovery) stop() {
 }
 
 // candidates returns the nodes to dial: those which the protocols propose, one source for each protocol name, or if
-// there is none, random nodes of the network. With NoDiscovery there are none. The caller closes the iterator.
+// there is none, random nodes of the network. With NoDiscovery there are none. The caller closes the iterator, and so those
+// of the protocols.
 func (d *discovery) candidates(cfg *Config) enode.Iterator {
 	mix := enode.NewFairMix(0) // 0: draw from whichever source has a node
-	if cfg.NoDiscovery {
-		return mix
-	}
-	named := make(map[string]bool)
+	named := make(map[string]enode.Iterator)
 	for i := range cfg.Protocols {
-		if p := &cfg.Protocols[i]; p.DialCandidates != nil && !named[p.Name] {
-			named[p.Name] = true
-			mix.AddSource(p.DialCandidates)
+		if p := &cfg.Protocols[i]; p.DialCandidates != nil && named[p.Name] == nil {
+			named[p.Name] = p.DialCandidates
 		}
+	}
+	if cfg.NoDiscovery {
+		return unread{mix, slices.Collect(maps.Values(named))}
+	}
+	for _, source := range named {
+		mix.AddSource(source)
 	}
 	if len(named) == 0 {
 		if d.v4 != nil {

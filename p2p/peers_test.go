@@ -102,20 +102,26 @@ func TestDialCandidatesAreDialed(t *testing.T) {
 }
 
 // untouched is an iterator that nobody may ask.
-type untouched struct{ t *testing.T }
+type untouched struct {
+	t      *testing.T
+	closed bool
+}
 
-func (it untouched) Next() bool        { it.t.Error("a candidate was asked for"); return false }
-func (it untouched) Node() *enode.Node { return nil }
-func (it untouched) Close()            {}
+func (it *untouched) Next() bool        { it.t.Error("a candidate was asked for"); return false }
+func (it *untouched) Node() *enode.Node { return nil }
+func (it *untouched) Close()            { it.closed = true }
 
 func TestNoDiscoveryMeansNoDialCandidatesEither(t *testing.T) {
-	a := startTestServer(t, nil)
+	a, it := startTestServer(t, nil), &untouched{t: t}
 	d := startTestServer(t, func(srv *Server) {
 		srv.NoDial, srv.NoDiscovery = false, true
-		srv.Protocols[0].DialCandidates = untouched{t}
+		srv.Protocols[0].DialCandidates = it
 	})
 	d.AddPeer(a.Self())
 	eventually(t, "the static node, which is dialed", func() bool { return d.PeerCount() == 1 })
+	if d.Stop(); !it.closed {
+		t.Error("the server has stopped and not closed it")
+	}
 }
 
 type testAttribute string
