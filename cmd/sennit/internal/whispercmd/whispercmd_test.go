@@ -305,8 +305,9 @@ func TestListeningEndsWithTheLink(t *testing.T) {
 	}
 }
 
-// flooding is a namespace shh that has more messages at once than a client of JSON-RPC keeps.
-type flooding struct{ sent chan struct{} }
+// flooding is a namespace shh that has more messages at once, when the first has come, than a client of JSON-RPC keeps. (Until
+// the client knows the subscription, the server keeps them.)
+type flooding struct{ come, sent chan struct{} }
 
 func (flooding) AddPrivateKey(hexutil.Bytes) string { return "key" }
 func (flooding) DeleteKeyPair(string) bool          { return true }
@@ -316,7 +317,10 @@ func (f flooding) Messages(ctx context.Context, _ shh.Criteria) (*rpc.Subscripti
 	sub := notifier.CreateSubscription()
 	go func() {
 		defer close(f.sent)
-		for range 21_000 {
+		for i := range 21_000 {
+			if i == 1 {
+				<-f.come
+			}
 			if notifier.Notify(sub.ID, &shh.ReceivedMessage{}) != nil {
 				return
 			}
@@ -326,14 +330,16 @@ func (f flooding) Messages(ctx context.Context, _ shh.Criteria) (*rpc.Subscripti
 }
 
 func TestAListenerThatIsTooSlowIsNotToldThatTheNodeHasGone(t *testing.T) {
-	server, f := rpc.NewServer(), flooding{make(chan struct{})}
+	server, f := rpc.NewServer(), flooding{make(chan struct{}), make(chan struct{})}
 	if err := server.RegisterName(shh.ProtocolName, f); err != nil {
 		t.Fatal(err)
 	}
 	defer server.Stop()
 	n := &remote{rpc.DialInProc(server)}
 	defer n.Close()
+	come := sync.OnceFunc(func() { close(f.come) })
 	err := n.Listen(t.Context(), shh.Filter{PrivateKey: newKey(t)}, func(*shh.ReceivedMessage) error {
+		come()
 		<-f.sent
 		return nil
 	})
