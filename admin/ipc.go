@@ -40,9 +40,21 @@ func (e *Endpoint) acceptIPC() {
 		e.serving.Add(1)
 		go func() {
 			defer e.serving.Done()
-			e.calls.ServeCodec(rpc.NewCodec(conn), 0)
+			e.calls.ServeCodec(rpc.NewCodec(wholeWrites{conn}), 0)
 		}()
 	}
+}
+
+// wholeWrites is a connection that ends when something could not be written, perhaps in the middle: what would follow makes no
+// sense, and the server writes on.
+type wholeWrites struct{ net.Conn }
+
+func (c wholeWrites) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	if err != nil {
+		c.Close()
+	}
+	return n, err
 }
 
 func (e *Endpoint) closeIPC() {

@@ -141,8 +141,8 @@ func (p *Peer) Disconnect(reason DiscReason) {
 }
 
 // Flush waits until the remote node has received what the protocols' WriteMsg have accepted so far: until all has been sent and
-// a ping that was sent after it has been answered. What is accepted meanwhile is waited for as well while there is anything
-// unsent. That it has arrived does not say that the remote's protocols have read it. The error is that of ctx, or
+// a ping that was sent after it has been answered. It looks for a moment in which no
+// protocol of the link has anything unsent, so one that always has makes it wait until ctx ends. That it has arrived does not say that the remote's protocols have read it. The error is that of ctx, or
 // [ErrShuttingDown] after the end of the link; there is none for a peer made for tests.
 func (p *Peer) Flush(ctx context.Context) error {
 	if p.link == nil {

@@ -16,10 +16,11 @@ import (
 const (
 	mapLifetime      = 10 * time.Minute // that we ask the gateway for
 	mapRefreshTime   = 8 * time.Minute
-	mapRetryTime     = 5 * time.Minute // after the gateway has refused
-	mapMaxFailures   = 5               // in a row, before a mapping that was there is taken for lost
-	externalIPPeriod = 2 * time.Minute // between two questions for our address
-	maxMappings      = 2               // ports that a server has: TCP and UDP
+	mapRetryTime     = 5 * time.Minute  // after the gateway has refused
+	mapRenewTime     = 30 * time.Second // after it has refused to refresh: until the mapping ends by itself
+	mapMaxFailures   = 5                // in a row, before a mapping that was there is taken for lost
+	externalIPPeriod = 2 * time.Minute  // between two questions for our address
+	maxMappings      = 2                // ports that a server has: TCP and UDP
 )
 
 // portMapping is a port that ought to be reachable from outside.
@@ -127,7 +128,7 @@ func (m *portMapper) run() {
 }
 
 // work does what is due and returns when there is something to do again, which is never without a port. A gateway that
-// refuses or is away is asked again and again: it may be replaced, or we may move to another network.
+// refuses or is away is asked again and again, as it may come back.
 func (m *portMapper) work() (next mclock.AbsTime, ok bool) {
 	if len(m.mappings) == 0 {
 		return 0, false
@@ -166,8 +167,8 @@ func (m *portMapper) askIP() {
 }
 
 // mapPort makes or refreshes a mapping. The gateway may choose another external port than we have asked for, which is
-// then the one to announce. A mapping that could not be refreshed is probably still there, as its lifetime has not passed
-// and gateways err.
+// then the one to announce. A mapping that could not be refreshed is still there until its lifetime has passed, which gives
+// the gateway some more chances.
 func (m *portMapper) mapPort(p *portMapping) {
 	want := p.port
 	if p.external != 0 {
@@ -177,11 +178,16 @@ func (m *portMapper) mapPort(p *portMapping) {
 	if err != nil {
 		p.failures++
 		m.log.Debug("Mapping a port failed", "protocol", p.protocol, "port", p.port, "failures", p.failures, "err", err)
-		if p.external != 0 && p.failures >= mapMaxFailures {
+		retry := mapRetryTime
+		switch {
+		case p.external == 0:
+		case p.failures < mapMaxFailures:
+			retry = mapRenewTime
+		default:
 			m.unmapPort(p)
 			m.announce(p, p.port)
 		}
-		p.due = m.clock.Now().Add(mapRetryTime)
+		p.due = m.clock.Now().Add(retry)
 		return
 	}
 	p.failures = 0

@@ -88,6 +88,7 @@ type Link struct {
 	lastPing  time.Time
 	pingOpen  bool      // a ping with an ID has not been answered
 	pingCount uint64    // ID of the last ping
+	tidied    time.Time // when memory of busier times was last given back
 	rested    time.Time // when others could last run: after a read that had to wait, or a yield
 	parting   bool      // the link has ended, and what comes is only looked through for credit
 	probe     probe
@@ -131,11 +132,14 @@ func (l *Link) Framing() string { return l.framing.Name() }
 // this side. It must be called once.
 func (l *Link) Run() Cause {
 	l.lastFrame = time.Now()
-	l.lastPing, l.in.receivedAt = l.lastFrame, l.lastFrame
+	l.lastPing, l.in.receivedAt, l.tidied = l.lastFrame, l.lastFrame, l.lastFrame
 	l.bytesIn.Add(uint64(len(l.in.unread)))
 	l.conn.SetReadDeadline(l.lastFrame.Add(pingInterval))
 	if l.writeErr.Load() != nil { // a message was written before this
 		l.conn.SetReadDeadline(l.lastFrame.Add(farewell))
+	}
+	if l.pingDue.Load() { // a protocol has called Flush before this
+		l.interruptRead()
 	}
 	tuneSocket(l.conn, l.framing.Shape().Window)
 	limitUnsent(l.conn, unsent(l.framing.Shape().Batch))
@@ -328,15 +332,11 @@ func (l *Link) tick() error {
 	if due := l.pingDue.Swap(false); due || now.Sub(l.lastPing) >= pingInterval {
 		l.ping(now)
 	}
-	l.send.relax()
-	tuneSocket(l.conn, l.framing.Shape().Window)
-	for _, lane := range l.lanes {
-		if lane.stalled(now) {
-			return fmt.Errorf("%s: less than %d bytes of a large message received in %v: %w", lane.cfg.Name, leastPerInterval, pingInterval, os.ErrDeadlineExceeded)
+	if now.Sub(l.tidied) >= pingInterval { // and not whenever Flush wants a ping
+		l.tidied = now
+		if err := l.tidy(now); err != nil {
+			return err
 		}
-		lane.slab.shrink()
-		lane.in.shrink()
-		lane.incoming.shrink()
 	}
 	next := l.lastPing.Add(pingInterval)
 	if dead := heard.Add(silence); dead.Before(next) {
@@ -346,6 +346,21 @@ func (l *Link) tick() error {
 	if l.cause.Load() != nil || l.writeErr.Load() != nil || l.pingDue.Load() {
 		// Meanwhile: the deadline that was to end this read has been overwritten.
 		return l.tick()
+	}
+	return nil
+}
+
+// tidy gives back memory of busier times, and notices a large message that does not come.
+func (l *Link) tidy(now time.Time) error {
+	l.send.relax()
+	tuneSocket(l.conn, l.framing.Shape().Window)
+	for _, lane := range l.lanes {
+		if lane.stalled(now) {
+			return fmt.Errorf("%s: less than %d bytes of a large message received in %v: %w", lane.cfg.Name, leastPerInterval, pingInterval, os.ErrDeadlineExceeded)
+		}
+		lane.slab.shrink()
+		lane.in.shrink()
+		lane.incoming.shrink()
 	}
 	return nil
 }

@@ -50,11 +50,13 @@ func (s *session) runHive(rw p2p.MsgReadWriter) error {
 // new one, and about the new one those who may want to know it.
 func (n *Node) enter(s *session) {
 	addr := s.remote.Addr
-	dialed := addr // when it has gone, if its address is one that it may name
-	if !s.mayName(addr) {
+	named := s.mayName(addr)
+	dialed := addr // when it has gone, and told to others
+	if !named {
 		dialed.Underlay = nil
 	}
 	n.mu.Lock()
+	s.named = named
 	s.listed = n.table.Connect(dialed, s.remote.Light)
 	letters := []letter{{s, wire.SubPeers{Depth: uint8(n.table.Depth())}}}
 	if s.listed {
@@ -62,7 +64,7 @@ func (n *Node) enter(s *session) {
 		if n.depthChangedLocked() {
 			letters = n.tellDepthLocked()
 		}
-		if !s.remote.Light {
+		if named && !s.remote.Light {
 			letters = append(letters, n.tellLocked(s, []wire.PeerAddr{addr})...)
 		}
 	}
@@ -181,12 +183,12 @@ func (s *session) handlePeers(payload []byte) error {
 		addrs[i] = keepAddr(addrs[i])
 	}
 	learn := slices.DeleteFunc(slices.Clone(addrs), func(a wire.PeerAddr) bool { return !s.mayName(a) })
-	tell := len(addrs)
+	tell := len(learn)
 	for tell > 0 && !s.tellers.AllowN(time.Now(), tell) {
 		tell /= 2
 	}
 	n.counts.addresses.Add(uint64(len(addrs)))
-	n.counts.untold.Add(uint64(len(addrs) - tell))
+	n.counts.untold.Add(uint64(len(learn) - tell))
 	n.mu.Lock()
 	for _, a := range addrs {
 		s.noteLocked(a.Overlay)
@@ -194,7 +196,7 @@ func (s *session) handlePeers(payload []byte) error {
 	for _, a := range learn {
 		n.table.Learn(a)
 	}
-	letters := n.tellLocked(s, addrs[:tell])
+	letters := n.tellLocked(s, learn[:tell])
 	n.mu.Unlock()
 	post(letters)
 	return nil
@@ -215,7 +217,7 @@ func (s *session) handleSubPeers(payload []byte) error {
 		their := s.remote.Addr.Overlay
 		for _, x := range n.neighbour {
 			a := x.remote.Addr
-			if x == s || x.later != s.later || x.remote.Light || their.PO(a.Overlay) < their.PO(n.cfg.Overlay) || a.Overlay == their {
+			if x == s || x.later != s.later || !x.named || x.remote.Light || their.PO(a.Overlay) < their.PO(n.cfg.Overlay) || a.Overlay == their {
 				continue
 			}
 			if s.noteLocked(a.Overlay) {

@@ -172,6 +172,24 @@ func TestAPeersOwnAddressIsNotDialedIfItMayNotNameIt(t *testing.T) {
 	})
 }
 
+func TestOthersAreNotToldOfAddressesThatAPeerMayNotName(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNode(t, nil)
+		a := meet(t, n, near(0, 1), false) // announces no depth: everything concerns it
+		b := link(t, n, near(1, 1))
+		b.addr = dialableAddr(t, near(1, 1), "127.0.0.1", 1001)
+		b.say(wire.BzzName, wire.Handshake{Version: 8, NetworkID: 3, Addr: b.addr})
+		synctest.Wait()
+		public := dialableAddr(t, near(2, 1), "8.0.0.1", 1002)
+		b.say(wire.HiveName, wire.Peers{Addrs: []wire.PeerAddr{dialableAddr(t, near(3, 1), "10.0.0.1", 1003), public}})
+		if got := a.expectPeers(); len(got) != 1 || got[0].Overlay != public.Overlay {
+			t.Errorf("a hears of %v", got)
+		}
+		a.say(wire.HiveName, wire.SubPeers{})
+		a.silent(wire.CodePeers)
+	})
+}
+
 func TestAnAddressIsNamedByWhoCouldReachIt(t *testing.T) {
 	for _, tt := range []struct {
 		from, to string

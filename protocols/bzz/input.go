@@ -23,7 +23,7 @@ func (s *session) handle(rw p2p.MsgReadWriter, protocol string, handlers []handl
 		if err != nil {
 			return err
 		}
-		if msg.Code >= uint64(len(handlers)) {
+		if msg.Code >= uint64(len(handlers)) || handlers[msg.Code] == nil {
 			return fmt.Errorf("%w: %s %d", errCode, protocol, msg.Code)
 		}
 		if err := handlers[msg.Code](s, payload); err != nil {

@@ -47,6 +47,7 @@ type session struct {
 	// Guarded by node.mu.
 	runs     int                        // of the protocols that have not returned
 	listed   bool                       // is in the table
+	named    bool                       // others may be told of it: its address is one that it may name
 	serving  bool                       // requests for chunks can be sent
 	syncing  bool                       // streams can be agreed on
 	forwards int                        // searches on the peer's behalf

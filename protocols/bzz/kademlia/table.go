@@ -92,6 +92,9 @@ func (t *Table) Connect(a wire.PeerAddr, light bool) bool {
 		if k.tries > 0 {
 			b.tried--
 		}
+		if len(a.Underlay) == 0 {
+			a.Underlay = k.addr.Underlay // may still be right
+		}
 		k.addr, k.tries, k.nextAt = a, 0, time.Time{}
 	}
 	return true

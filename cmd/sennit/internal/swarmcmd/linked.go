@@ -69,8 +69,8 @@ type linked struct {
 var dialects = map[Purpose][]bzz.Dialects{ToGet: {bzz.Early | bzz.Later}, ToPut: {bzz.Early, bzz.Later}}
 
 // Dial opens the local store and links to nodes with the configuration's key, and returns when Swarm runs on a link to one
-// of them. That may take timeout, not counting how long the store takes to open, nor the half minute until a node at a public
-// address can be asked for another dialect; 0 is no limit. capacity and say are as for [OpenLocal]; say is also told when the
+// of them. That may take timeout for each dialect, not counting how long the store takes to open, nor the half minute until a node at a
+// public address can be asked for another dialect; 0 is no limit. capacity and say are as for [OpenLocal]; say is also told when the
 // links are lost, and when one is back. The error says why on none Swarm runs.
 func Dial(ctx context.Context, c *config.Config, capacity int64, purpose Purpose, nodes []*enode.Node, timeout time.Duration, say Say) (Place, error) {
 	l, err := openLocal(c, capacity, say)

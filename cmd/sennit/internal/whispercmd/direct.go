@@ -117,7 +117,7 @@ func (d *direct) Send(ctx context.Context, m shh.Outgoing, slow func(string)) (c
 		return common.Hash{}, fmt.Errorf("the node did not take the message, for its topic or its proof of work of %+v: %w", e.Work(), err)
 	}
 	if err := d.arrive(ctx); err != nil {
-		return common.Hash{}, fmt.Errorf("the message has not arrived: %w", err)
+		return common.Hash{}, fmt.Errorf("the node has not confirmed that the message has arrived: %w", err)
 	}
 	select {
 	case <-d.ended.Done():
