@@ -2,11 +2,41 @@ package store
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
+	"hash/fnv"
 	"hash/maphash"
+	"os"
 
 	bolt "go.etcd.io/bbolt"
 )
+
+// checkHeads looks whether both heads of an index are whole, as they are unless the disk has lost something. With one of them the
+// database goes by the other, which is one transaction older, and the chunks that this had stored would be taken for
+// none.
+func checkHeads(path string, pageSize int) error {
+	const (
+		start = 16 // of the head in its page
+		sum   = 56 // of the head's bytes, which stands behind them in the machine's order
+	)
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	for i := range 2 {
+		var head [sum + 8]byte
+		if _, err := f.ReadAt(head[:], int64(i*pageSize+start)); err != nil {
+			return err
+		}
+		h := fnv.New64a()
+		h.Write(head[:sum])
+		if binary.NativeEndian.Uint64(head[sum:]) != h.Sum64() {
+			return fmt.Errorf("%w: its head %d of 2 is not whole", errDamaged, i+1)
+		}
+	}
+	return nil
+}
 
 // checkPages looks whether the pages of an index can be what they say they are: each that is not free is a node of a tree or
 // of the list of free pages, and there are as many of them as the trees have. The database believes what a page says about

@@ -99,7 +99,10 @@ func openIndex(path string, opts *Options, chunks bool) (*index, error) {
 		return x, err
 	}
 	// Looked at before anything is written: a write goes by what the pages say.
-	err := x.view(checkPages)
+	err := checkHeads(path, x.db.Info().PageSize)
+	if err == nil {
+		err = x.view(checkPages)
+	}
 	if err == nil {
 		err = x.update(func(tx *bolt.Tx) error { return prepare(tx, opts, chunks) })
 	}

@@ -100,6 +100,13 @@ func TestAnIndexThatIsDamagedOrMissingIsMadeAnew(t *testing.T) {
 			r.Read(b[2*page:])
 			return b
 		}),
+		"the first head":  bytewise(func(b []byte) []byte { b[16+40] ^= 1; return b }),
+		"the second head": bytewise(func(b []byte) []byte { b[page+16+40] ^= 1; return b }),
+		"noise in the first head": bytewise(func(b []byte) []byte {
+			r := rand.NewChaCha8([32]byte{8})
+			r.Read(b[:64])
+			return b
+		}),
 		"another file":        bytewise(func([]byte) []byte { return []byte(strings.Repeat("no index\n", 1<<14)) }),
 		"a slot used twice":   entry(bucketChunks, first[:], place{slot: 1}.append(nil)),
 		"a slot far away":     entry(bucketChunks, first[:], place{slot: 1<<32 - 1}.append(nil)),
