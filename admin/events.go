@@ -31,7 +31,7 @@ type eventsLost struct {
 // [p2p.PeerEvent] for each, and with [p2p.Config.EnableMsgEvents] for each message. It ends with the connection.
 //
 // A slow subscriber holds up no link. Up to 1 MiB of events wait for it; what comes when that is full, and until it has
-// taken all of them, is lost, and {"type": "lost", "lost": N} comes in the place of N events. A connection that takes nothing for
+// taken all of them, is lost, and {"type": "lost", "lost": N} comes in the place of N events. A socket that takes nothing for
 // 10 s is closed.
 func (a *Admin) PeerEvents(ctx context.Context) (*rpc.Subscription, error) {
 	notifier, ok := rpc.NotifierFromContext(ctx)

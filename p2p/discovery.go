@@ -2,10 +2,8 @@ package p2p
 
 import (
 	"fmt"
-	"maps"
 	"net"
 	"net/netip"
-	"slices"
 
 	"github.com/ethereum/go-ethereum/p2p/discover"
 	"github.com/ethereum/go-ethereum/p2p/enode"
@@ -132,19 +130,21 @@ func (d *discovery) stop() {
 // of the protocols.
 func (d *discovery) candidates(cfg *Config) enode.Iterator {
 	mix := enode.NewFairMix(0) // 0: draw from whichever source has a node
-	named := make(map[string]enode.Iterator)
+	var sources []enode.Iterator
+	named := make(map[string]bool)
 	for i := range cfg.Protocols {
-		if p := &cfg.Protocols[i]; p.DialCandidates != nil && named[p.Name] == nil {
-			named[p.Name] = p.DialCandidates
+		if p := &cfg.Protocols[i]; p.DialCandidates != nil && !named[p.Name] {
+			named[p.Name] = true
+			sources = append(sources, p.DialCandidates)
 		}
 	}
 	if cfg.NoDiscovery {
-		return unread{mix, slices.Collect(maps.Values(named))}
+		return unread{mix, sources}
 	}
-	for _, source := range named {
+	for _, source := range sources {
 		mix.AddSource(source)
 	}
-	if len(named) == 0 {
+	if len(sources) == 0 {
 		if d.v4 != nil {
 			mix.AddSource(enode.WithSourceName("discv4", d.v4.RandomNodes()))
 		}

@@ -32,7 +32,7 @@ type Protocol struct {
 	PeerInfo func(id enode.ID) interface{}
 
 	// DialCandidates, if set, yields nodes to dial on behalf of this protocol, unless [Config.NoDiscovery] is set. The server
-	// closes it when it stops.
+	// closes it when it stops. Of several protocols with one name the first one's is used, and closed.
 	DialCandidates enode.Iterator
 
 	// Attributes are added to the record of the local node.

@@ -282,7 +282,8 @@ func (l *Link) DeliverAssembled(code uint64, a *Assembly, n int, packed bool) er
 	if err != nil {
 		return err
 	}
-	// Not charged a second time: links that hold one charge and wait for another would wait for one another.
+	// Not charged a second time: links that hold one charge and wait for another would wait for one another. What a message is
+	// larger by than it came is still waited for.
 	if ok, err := l.admit(lane, code, size, &a.charged); !ok {
 		return err
 	}
